@@ -1,0 +1,49 @@
+# Every target sets up what it needs first (scripts/setup; a moment where that was done before).
+
+VENV := $(or $(ORTWIN_VENV),$(CURDIR)/.venv)
+BIN := $(VENV)/bin
+OUT ?= demo
+# Each worker loads the heavy libraries for itself, so that more than eight would only fill the memory.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 8 ? n : 8)))
+
+# Kernels that numba compiles are kept, so that the next run starts at full speed.
+export NUMBA_CACHE_DIR ?= $(VENV)/numba-cache
+
+# Seconds mean something only while nothing else runs.
+ALONE := tests/test_startup.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check format bench clean
+
+help: ## what there is to make
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+setup: ## a virtual environment with ortwin in it
+	@scripts/setup
+
+demo: setup ## simulate a small operating room, build its twin, draw pictures (OUT=folder)
+	@$(BIN)/ortwin demo $(OUT)
+
+test: setup ## the tests, without those that take minutes
+	@$(BIN)/python -m pytest -q $(ALONE)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --ignore $(ALONE)
+
+test-all: setup ## all tests
+	@$(BIN)/python -m pytest -q $(ALONE)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --ignore $(ALONE)
+
+check: setup ## lint, layout and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: setup ## bring the layout in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## start-up, decoding, each stage in ms of processor time per camera frame, fusion beside Open3D
+	@for bench in benchmarks/bench_pipeline.py benchmarks/bench_tsdf.py; do OMP_NUM_THREADS=1 $(BIN)/python $$bench || exit 1; done
+
+clean: ## remove what was built; the virtual environment stays
+	@rm -rf build dist demo *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
