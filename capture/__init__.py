@@ -1,0 +1,1 @@
+"""What the cameras saw, from where, and when."""

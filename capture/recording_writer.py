@@ -1,0 +1,210 @@
+"""The one writer of recordings, which all importers use; `capture.storage` says what it leaves on disk."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from .arrays import RawDepthImage
+from .camera import CameraModel, CameraRig
+from .clock import ClockModel
+from .clock_file import clocks_to_json
+from .errors import InputError
+from .files import canonical_json, flush_folder
+from .packets import encode_depth
+from .rig_file import lens_from_json, lens_to_json, pose_from_json, pose_to_json, rig_to_json
+from .segments import SegmentWriter, seal, segment_name, write_top_files
+from .tables import table_to_bytes
+
+SCHEMA_VERSION = 1
+SEGMENT_NS = 1_000_000_000
+COLUMNS = (
+    "camera_id", "index", "device_ns", "host_ns",
+    "depth_offset", "depth_size", "depth_crc32", "color_offset", "color_size", "color_crc32",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedFrame:
+    """A frame, or a part of one, that an importer could not take: which file, which camera and frame, and why."""
+
+    camera_id: str
+    index: int
+    file: str
+    what: str
+
+
+class RecordingWriter:
+    """Writes a recording; leaving the block without an error commits it.
+
+    Frames come in time order, of all cameras together. The recording grows under a temporary name beside its own.
+
+    Args:
+        path: the `.recording` folder that will exist afterwards.
+        cameras: the cameras as built.
+        fps: the nominal frame rate, Hz.
+        source: where it came from (JSON values only).
+        rig: where the cameras stand, if known.
+        clocks: the clock of each camera that has one of its own.
+
+    Raises:
+        InputError: the path is taken.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        cameras: Sequence[CameraModel],
+        *,
+        fps: float,
+        source: Mapping[str, Any],
+        rig: CameraRig | None = None,
+        clocks: Mapping[str, ClockModel] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        if self.path.exists():
+            raise InputError("the recording exists already", where=str(path), todo="remove it, or give another name")
+        self.folder = self.path.with_name(f".{self.path.name}.tmp")
+        self.cameras, self.fps, self.source = {c.camera_id: c for c in cameras}, fps, dict(source)
+        self.rig, self.clocks = rig, dict(clocks or {})
+        self.damaged: list[DamagedFrame] = []
+        self._rows: list[tuple] = []
+        self._streams: dict[str, io.BytesIO] = {}
+        self.num_frames = 0
+        self._num_segments = 0
+        self._begin_ns: int | None = None
+        self._last_ns = 0
+
+    def __enter__(self) -> RecordingWriter:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        return self
+
+    def append(
+        self,
+        camera_id: str,
+        index: int,
+        device_ns: int,
+        host_ns: int | None,
+        depth_raw: RawDepthImage | None,
+        color_packet: bytes | None,
+        color_codec: str = "jpeg",
+    ) -> None:
+        """Add one frame.
+
+        Args:
+            camera_id: which camera.
+            index: the frame number of this camera.
+            device_ns: the device's own time.
+            host_ns: when the host received it, or None.
+            depth_raw: (h, w) uint16 counts of depth_unit_m, or None.
+            color_packet: a JPEG or PNG file's bytes, or None.
+            color_codec: "jpeg" or "png".
+
+        Raises:
+            InputError: the image does not have the size of the camera's grid.
+        """
+        if color_codec not in ("jpeg", "png"):
+            raise InputError(f"unknown colour codec '{color_codec}'", where=f"camera {camera_id}, frame {index}")
+        rig_ns = self.clocks.get(camera_id, ClockModel()).rig_ns_of(device_ns)
+        if self._begin_ns is None:
+            self._begin_ns = rig_ns
+        if self._rows and rig_ns >= self._begin_ns + (self._num_segments + 1) * SEGMENT_NS:
+            self._commit_segment()
+            skipped = (rig_ns - self._begin_ns) // SEGMENT_NS
+            self._begin_ns += (skipped - self._num_segments) * SEGMENT_NS
+        self._last_ns = max(self._last_ns, rig_ns)
+        self.num_frames += 1
+        depth = None if depth_raw is None else encode_depth(self._checked(camera_id, index, depth_raw))
+        self._rows.append(
+            (camera_id, index, device_ns, host_ns, *self._put(f"{camera_id}.depth", depth),
+             *self._put(f"{camera_id}.color", color_packet))
+        )  # fmt: skip
+
+    def _checked(self, camera_id: str, index: int, depth_raw: np.ndarray) -> np.ndarray:
+        lens = self.cameras[camera_id].depth
+        if lens is None or depth_raw.shape != (lens.height_px, lens.width_px) or depth_raw.dtype != np.uint16:
+            expected = "none" if lens is None else f"{lens.width_px}x{lens.height_px} uint16"
+            raise InputError(
+                f"the depth image is {depth_raw.shape[::-1]} {depth_raw.dtype}, expected {expected}",
+                where=f"camera {camera_id}, frame {index}",
+            )
+        return depth_raw
+
+    def _put(self, name: str, packet: bytes | None) -> tuple[int, int, int]:
+        stream = self._streams.setdefault(name, io.BytesIO())
+        if packet is None:
+            return stream.tell(), 0, 0
+        place = (stream.tell(), len(packet), zlib.crc32(packet))
+        stream.write(packet)
+        return place
+
+    def _commit_segment(self) -> None:
+        import pyarrow as pa
+
+        table = pa.table(
+            {name: list(column) for name, column in zip(COLUMNS, zip(*self._rows, strict=True), strict=True)}
+        )
+        begin_ns = (self._begin_ns or 0) + self._num_segments * SEGMENT_NS
+        path = self.folder / "segments" / segment_name(self._num_segments)
+        with SegmentWriter(path, begin_ns, max(begin_ns + SEGMENT_NS, self._last_ns + 1)) as segment:
+            segment.write("frames.parquet", table_to_bytes(table))
+            for name, stream in self._streams.items():
+                if stream.tell():
+                    segment.write(name, stream.getvalue())
+        self._rows, self._streams = [], {}
+        self._num_segments += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        if self._rows:
+            self._commit_segment()
+        head = {
+            "schema_version": SCHEMA_VERSION,
+            "fps": self.fps,
+            "units": {"time": "ns", "length": "m", "depth": "counts of depth_unit_m along the optical axis"},
+            "cameras": {name: camera_to_json(camera) for name, camera in self.cameras.items()},
+            "source": self.source,
+            "damaged": [asdict(frame) for frame in self.damaged],
+            "num_segments": {"segments": self._num_segments},
+        }
+        files = {"recording.json": seal(head), "clocks.json": clocks_to_json(self.clocks)}
+        if self.rig is not None:
+            files["rig.json"] = canonical_json(rig_to_json(self.rig))
+        write_top_files(self.folder, files)
+        self.folder.replace(self.path)
+        flush_folder(self.path.parent)
+
+
+def camera_to_json(camera: CameraModel) -> dict[str, Any]:
+    """A camera as it stands in recording.json."""
+    return {
+        "color": lens_to_json(camera.color),
+        "depth": None if camera.depth is None else lens_to_json(camera.depth),
+        "color_from_depth": pose_to_json(camera.color_from_depth),
+        "depth_unit_m": camera.depth_unit_m,
+    }
+
+
+def camera_from_json(name: str, value: Mapping[str, Any], where: str) -> CameraModel:
+    """A camera as it stands in recording.json."""
+    where = f"{where}, camera {name}"
+    return CameraModel(
+        name,
+        lens_from_json(value["color"], f"{where}, color"),
+        None if value["depth"] is None else lens_from_json(value["depth"], f"{where}, depth"),
+        pose_from_json(value["color_from_depth"], f"{where}, color_from_depth"),
+        float(value["depth_unit_m"]),
+    )

@@ -1,0 +1,144 @@
+"""rig.json: where the cameras stand, in the one form in which ortwin reads and writes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .camera import Camera, CameraModel, CameraRig, Intrinsics
+from .errors import InputError
+from .files import canonical_json, write_atomic
+from .geometry import SE3
+
+_LENS_NUMBERS = ("fx_px", "fy_px", "cx_px", "cy_px", "width_px", "height_px")
+
+
+def lens_to_json(lens: Intrinsics) -> dict[str, Any]:
+    """A lens as the keys of rig.json."""
+    return {
+        **{name: getattr(lens, name) for name in _LENS_NUMBERS},
+        "distortion_model": lens.distortion_model,
+        "distortion": lens.distortion.tolist(),
+    }
+
+
+def lens_from_json(value: Mapping[str, Any], where: str) -> Intrinsics:
+    """A lens from the keys of rig.json.
+
+    Raises:
+        InputError: a key is missing or a value is impossible; names `where`.
+    """
+    try:
+        numbers = [float(value[name]) for name in _LENS_NUMBERS]
+        distortion = np.array(value.get("distortion") or [], dtype=np.float64)
+        model = value.get("distortion_model") or ("brown_conrady" if len(distortion) else "none")
+        fx_px, fy_px, cx_px, cy_px, width_px, height_px = numbers
+        return Intrinsics(fx_px, fy_px, cx_px, cy_px, int(width_px), int(height_px), model, distortion)
+    except KeyError as error:
+        raise InputError(f"the lens lacks {error}", where=where, todo=f"it needs {', '.join(_LENS_NUMBERS)}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError("the lens has a value that is not a number", where=where, why=str(error)) from error
+    except InputError as error:
+        raise InputError(error.what, where=where, why=error.why, todo=error.todo) from error
+
+
+def pose_to_json(pose: SE3) -> dict[str, Any]:
+    """A pose as rows of its rotation and its translation."""
+    return {"rotation": pose.rotation.tolist(), "translation_m": pose.translation_m.tolist()}
+
+
+def pose_from_json(value: Mapping[str, Any], where: str) -> SE3:
+    """A pose from rows of its rotation and its translation.
+
+    Raises:
+        InputError: it is incomplete, not finite, or not a rigid motion; names `where`.
+    """
+    try:
+        rotation = np.array(value["rotation"], dtype=np.float64)
+        return SE3(rotation, np.array(value["translation_m"], dtype=np.float64))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError("a pose needs rotation (3x3) and translation_m (3)", where=where, why=repr(error)) from error
+    except InputError as error:
+        raise InputError(error.what, where=where, why=error.why, todo=error.todo) from error
+
+
+def rig_to_json(rig: CameraRig) -> dict[str, Any]:
+    """A rig as the object of rig.json."""
+    value: dict[str, Any] = {}
+    for name, camera in rig.cameras.items():
+        value[name] = {**lens_to_json(camera.color), "world_from_camera": pose_to_json(camera.world_from_camera)}
+        if camera.depth is not None:
+            value[name]["depth"] = lens_to_json(camera.depth)
+            value[name]["color_from_depth"] = pose_to_json(camera.color_from_depth)
+        if name in rig.covariance:
+            value[name]["covariance"] = rig.covariance[name].tolist()
+    return value
+
+
+def write_rig(path: Path, rig: CameraRig) -> None:
+    """Write rig.json."""
+    write_atomic(Path(path), canonical_json(rig_to_json(rig)))
+
+
+def read_rig(path: Path, models: Mapping[str, CameraModel] | None = None) -> CameraRig:
+    """Read rig.json.
+
+    Args:
+        path: the file.
+        models: the cameras of the recording that it is meant for; they supply depth lenses that the file leaves out.
+
+    Raises:
+        InputError: the file is unreadable, a pose is impossible, a camera of the recording is missing, or an image
+            size does not fit; names file and camera.
+    """
+    path = Path(path)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("the rig cannot be read", where=str(path), why=str(error)) from error
+    return rig_from_json(value, models, str(path))
+
+
+def rig_from_json(value: Any, models: Mapping[str, CameraModel] | None, where: str) -> CameraRig:
+    """The rig of a parsed rig.json; see `read_rig`."""
+    if not isinstance(value, dict) or not value:
+        raise InputError("a rig is an object with one entry per camera", where=where)
+    missing = sorted(set(models or ()) - set(value))
+    if missing:
+        raise InputError(
+            f"the rig has no pose for {', '.join(missing)}", where=where, todo=f"it knows {', '.join(sorted(value))}"
+        )
+    cameras, covariance = {}, {}
+    for name in models or value:
+        spot = f"{where}, camera {name}"
+        cameras[name] = _camera_from_json(name, value[name], (models or {}).get(name), spot)
+        if value[name].get("covariance") is not None:
+            covariance[name] = np.array(value[name]["covariance"], dtype=np.float64)
+    return CameraRig(cameras, "floor", covariance)
+
+
+def _camera_from_json(name: str, entry: Any, model: CameraModel | None, where: str) -> Camera:
+    if not isinstance(entry, dict) or "world_from_camera" not in entry:
+        raise InputError("the camera has no world_from_camera", where=where)
+    color = lens_from_json(entry, where)
+    depth = lens_from_json(entry["depth"], f"{where}, depth") if entry.get("depth") else None
+    color_from_depth = SE3.identity()
+    if entry.get("color_from_depth"):
+        color_from_depth = pose_from_json(entry["color_from_depth"], f"{where}, color_from_depth")
+    elif model is not None:
+        color_from_depth = model.color_from_depth
+    if model is not None:
+        depth = depth or model.depth
+        if (color.width_px, color.height_px) != (model.color.width_px, model.color.height_px):
+            raise InputError(
+                f"the rig is for {color.width_px}x{color.height_px} images, the recording has "
+                f"{model.color.width_px}x{model.color.height_px}",
+                where=where,
+            )
+    pose = pose_from_json(entry["world_from_camera"], f"{where}, world_from_camera")
+    unit_m = model.depth_unit_m if model is not None else 0.001
+    return CameraModel(name, color, depth, color_from_depth, unit_m).placed(pose)

@@ -1,0 +1,96 @@
+"""Synchronization: which frame of each camera belongs to which instant, and with what skew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from .arrays import Times, read_only
+from .errors import InputError
+
+ABSENT = -1
+
+
+class _Timed(Protocol):
+    @property
+    def cameras(self) -> Mapping[str, object]: ...
+    def timestamps_ns(self, camera_id: str) -> Times: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SyncTable:
+    """A frozen answer to "which frames are one instant?"; nothing is resampled.
+
+    Args:
+        times_ns: (t,) int64 instants, rig clock, strictly increasing.
+        camera_ids: the cameras, in the order of the columns below.
+        positions: (t, c) int64 frame position of each camera, -1 = the camera gave nothing.
+        skew_ns: (t, c) int64 exposure minus instant, 0 where absent.
+    """
+
+    times_ns: Times
+    camera_ids: tuple[str, ...]
+    positions: np.ndarray
+    skew_ns: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name in ("times_ns", "positions", "skew_ns"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    @property
+    def interval_ns(self) -> int:
+        """The median time between instants; 1 s where there is only one instant."""
+        return int(np.median(np.diff(self.times_ns))) if len(self.times_ns) > 1 else 1_000_000_000
+
+    def position(self, instant: int, camera_id: str) -> int | None:
+        """The frame position of a camera at an instant, or None where it gave nothing."""
+        position = int(self.positions[instant, self.camera_ids.index(camera_id)])
+        return None if position == ABSENT else position
+
+
+def synchronize(recording: _Timed, tolerance: float = 0.5) -> SyncTable:
+    """Group the frames of all cameras into instants.
+
+    Frames are taken in the order of time; a frame joins the open instant while that has none of its camera yet and it
+    lies within `tolerance` frame intervals of the instant's first frame. The instant is the mean of its exposures, so
+    that no camera is preferred. Of frames with equal stamps of one camera the first is kept.
+
+    Args:
+        recording: anything with cameras and timestamps.
+        tolerance: share of the median frame interval that one instant may span.
+
+    Raises:
+        InputError: the recording has no frames.
+    """
+    camera_ids = tuple(recording.cameras)
+    times = {name: np.asarray(recording.timestamps_ns(name)) for name in camera_ids}
+    steps = [np.diff(np.unique(values)) for values in times.values() if len(values) > 1]
+    interval_ns = float(np.median(np.concatenate(steps))) if steps else 1e9
+    stamped = [
+        (int(value), column, position)
+        for column, name in enumerate(camera_ids)
+        for position, value in enumerate(times[name])
+    ]
+    if not stamped:
+        raise InputError("the recording has no frames, so there is nothing to synchronize")
+    groups: list[dict[int, tuple[int, int]]] = []
+    first_ns = 0
+    for time_ns, column, position in sorted(stamped):
+        if groups and column in groups[-1] and groups[-1][column][0] == time_ns:
+            continue
+        if not groups or column in groups[-1] or time_ns - first_ns > tolerance * interval_ns:
+            groups.append({})
+            first_ns = time_ns
+        groups[-1][column] = (time_ns, position)
+    positions = np.full((len(groups), len(camera_ids)), ABSENT, dtype=np.int64)
+    skew_ns = np.zeros_like(positions)
+    instants = np.empty(len(groups), dtype=np.int64)
+    for row, group in enumerate(groups):
+        base_ns = next(iter(group.values()))[0]
+        instants[row] = base_ns + round(sum(time_ns - base_ns for time_ns, _ in group.values()) / len(group))
+        for column, (time_ns, position) in group.items():
+            positions[row, column], skew_ns[row, column] = position, time_ns - instants[row]
+    return SyncTable(instants, camera_ids, positions, skew_ns)
