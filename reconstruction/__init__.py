@@ -1,0 +1,1 @@
+"""What stands in the room, and what moves in it."""
