@@ -1,0 +1,1 @@
+"""Who stands in which relation to whom, when."""
