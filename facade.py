@@ -1,0 +1,200 @@
+"""Twin: what a person asks of a twin, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .archive import TwinArchive
+from .capture.camera import CameraRig
+from .capture.errors import InputError
+from .reconstruction.room_plan import apply_room_plan, parse_room_plan
+from .reconstruction.scene_tables import track_states
+from .reconstruction.state import SceneState, StaticScene, SurfacePoints, Visibility
+from .reconstruction.surfaces import decode_surface, with_hidden_side
+from .scenegraph.graph import SceneGraph
+from .scenegraph.query_engine import QueryResult, run_query
+from .scenegraph.timeline import SceneGraphTimeline
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Twin:
+    """A scene twin: the standing room, what moves through it, and the graph of who stands in which relation to whom.
+
+    Args:
+        archive: the twin on disk; read lazily, segment by segment.
+    """
+
+    def __init__(self, archive: TwinArchive) -> None:
+        self.archive = archive
+
+    @property
+    def path(self) -> Path:
+        """The `.twin` folder."""
+        return self.archive.path
+
+    @property
+    def rig(self) -> CameraRig:
+        """Where the cameras stand."""
+        return self.archive.rig
+
+    @cached_property
+    def room(self) -> StaticScene:
+        """The standing room, its fixtures and zones under the names that hold."""
+        return named_room(self.archive, self.archive.room_plan)
+
+    @property
+    def num_segments(self) -> int:
+        """How many segments the twin has."""
+        return self.archive.num_committed("tracks")
+
+    @cached_property
+    def times_ns(self) -> np.ndarray:
+        """(t,) int64 instants, rig clock."""
+        return np.unique(self.archive.read_layer("moving", "frames", ["time_ns"])["time_ns"].to_numpy())
+
+    @cached_property
+    def tracks(self) -> pa.Table:
+        """Every track at every instant; columns in docs/formats.md."""
+        return self.archive.read_layer("tracks", "tracks")
+
+    @cached_property
+    def visibility(self) -> pa.Table:
+        """What each camera could say about each track at each instant."""
+        return self.archive.read_layer("tracks", "visibility")
+
+    @property
+    def relations(self) -> pa.Table:
+        """All relation rows as stored, cut at the borders of segments."""
+        return self.archive.read_layer(self.archive.graph_layer, "relations")
+
+    @property
+    def nodes(self) -> pa.Table:
+        """All entities of the graph, each once."""
+        import pyarrow as pa
+
+        table = self.archive.read_layer(self.archive.graph_layer, "nodes")
+        _, first = np.unique(np.array(table["node_id"].to_pylist(), dtype=object), return_index=True)
+        return table.take(pa.array(np.sort(first)))
+
+    @cached_property
+    def timeline(self) -> SceneGraphTimeline:
+        """All nodes and all relation intervals."""
+        return SceneGraphTimeline.from_arrow(self.relations, self.nodes)
+
+    def at(self, time_ns: int) -> SceneGraph:
+        """The scene graph at an instant, rig clock."""
+        return self.timeline.at(time_ns)
+
+    def query(self, expression: str) -> QueryResult:
+        """Answer a question such as "close_to(person, ?x)"; see docs/query-language.md.
+
+        Raises:
+            ConfigError: the question cannot be understood, or names what nobody knows.
+        """
+        return run_query(expression, self.relations, self.nodes)
+
+    def states(self, segment: int | None = None) -> Iterator[SceneState]:
+        """The state of every instant, in order; of one segment, or of all."""
+        for number in range(self.num_segments) if segment is None else [segment]:
+            tracks = self.archive.read_segment("tracks", number, "tracks")
+            visibility = self.archive.read_segment("tracks", number, "visibility")
+            frames = self.archive.read_segment("moving", number, "frames")
+            by_time = track_states(tracks, visibility)
+            times, counts = np.unique(frames["time_ns"].to_numpy(), return_counts=True)
+            surfaces = colored_surface_reader(self.archive, number)
+            for time_ns, count in zip(times.tolist(), counts.tolist(), strict=True):
+                states = tuple(by_time.get(time_ns, ()))
+                found = [surfaces(time_ns, state.track_id) for state in states]
+                yield SceneState(
+                    time_ns, states, surfaces=tuple(s for s in found if s is not None),
+                    coverage=count / len(self.rig.cameras),
+                )  # fmt: skip
+
+    def state(self, time_ns: int) -> SceneState:
+        """The state of the instant nearest to a time.
+
+        Raises:
+            InputError: the twin has no instants.
+        """
+        for number in range(self.num_segments):
+            begin_ns, end_ns = self.archive.span_ns("tracks", number)
+            if time_ns < end_ns or number == self.num_segments - 1:
+                states = list(self.states(number))
+                if states and (time_ns >= begin_ns or number == 0):
+                    return min(states, key=lambda state: abs(state.timestamp_ns - time_ns))
+        raise InputError("the twin has no instants", where=str(self.path))
+
+    def _repr_html_(self) -> str:
+        seconds = (self.times_ns[-1] - self.times_ns[0]) * 1e-9
+        ids = sorted(set(self.tracks["track_id"].to_pylist()))
+        return f"<b>{self.path.name}</b>: {seconds:.1f} s, {len(self.rig.cameras)} cameras, {', '.join(ids)}"
+
+
+def named_room(archive: TwinArchive, room_plan: bytes | None) -> StaticScene:
+    """The standing room with the names of a room.toml (its text, or None)."""
+    scene = archive.read_static()
+    if room_plan is None:
+        return scene
+    fixtures, zones = apply_room_plan(parse_room_plan(room_plan.decode()), scene.fixtures, scene.zones)
+    return replace(scene, fixtures=fixtures, zones=zones)
+
+
+def colored_surface_reader(archive: TwinArchive, number: int) -> Callable[[int, str], SurfacePoints | None]:
+    """(time_ns, track_id) -> the measured surface in one segment, or None where nothing was measured."""
+    tracks = archive.read_segment("tracks", number, "tracks")
+    sightings = archive.read_segment("moving", number, "sightings")
+    packets = archive.read_blob("moving", number, "surfaces.bin")
+    raw = {
+        (time_ns, track_id): number
+        for time_ns, track_id, number in zip(
+            *(tracks[name].to_pylist() for name in ("time_ns", "track_id", "number")), strict=True
+        )
+    }
+    place = {
+        (time_ns, number): (offset, size)
+        for time_ns, number, offset, size in zip(
+            *(sightings[name].to_pylist() for name in ("time_ns", "number", "surface_offset", "surface_size")),
+            strict=True,
+        )
+    }
+
+    def read(time_ns: int, track_id: str) -> SurfacePoints | None:
+        offset, size = place.get((time_ns, raw.get((time_ns, track_id), -1)), (0, 0))
+        if size == 0:
+            return None
+        return SurfacePoints(track_id, *decode_surface(packets[offset : offset + size]))
+
+    return read
+
+
+def solid_reader(archive: TwinArchive, number: int, thickness_m: float) -> Callable[[int, str], np.ndarray]:
+    """(time_ns, track_id) -> (n, 3) float32 points of a measured thing in one segment, its hidden side included.
+
+    Empty where nothing was measured. See `reconstruction.surfaces.with_hidden_side`.
+    """
+    read = colored_surface_reader(archive, number)
+    places_m = {name: camera.world_from_camera.translation_m for name, camera in archive.rig.cameras.items()}
+    visibility = archive.read_segment("tracks", number, "visibility")
+    seen_by: dict[tuple[int, str], list[np.ndarray]] = {}
+    names = ("time_ns", "track_id", "camera_id", "visibility")
+    for time_ns, track_id, camera_id, value in zip(*(visibility[name].to_pylist() for name in names), strict=True):
+        if value == Visibility.SEEN:
+            seen_by.setdefault((time_ns, track_id), []).append(places_m[camera_id])
+
+    def points_m(time_ns: int, track_id: str) -> np.ndarray:
+        surface, cameras = read(time_ns, track_id), seen_by.get((time_ns, track_id))
+        if surface is None:
+            return np.zeros((0, 3), np.float32)
+        if not cameras:
+            return surface.points_m
+        return with_hidden_side(surface.points_m, np.mean(cameras, axis=0), thickness_m)
+
+    return points_m

@@ -1,0 +1,297 @@
+"""The whole pipeline on one screen: from a recording to its twin.
+
+Every stage reads what the stage before committed to the archive and commits its own result, so that a run that was
+interrupted anywhere goes on where it stopped and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .archive import TwinArchive
+from .capture.background import BackgroundConfig, BackgroundModel, estimate_background
+from .capture.camera import CameraRig
+from .capture.config import config_from_mapping, config_to_json
+from .capture.errors import ConfigError, InputError, nearest_name
+from .capture.files import canonical_json, hash_bytes
+from .capture.frame_reader import FrameReader, Gap
+from .capture.rig_file import rig_to_json
+from .capture.segments import committed_segments
+from .capture.storage import StoredRecording
+from .capture.sync import SyncTable, synchronize
+from .facade import Twin, named_room, solid_reader
+from .reconstruction.dynamic_scene import DynamicConfig, DynamicScene, Sighting
+from .reconstruction.room_plan import RoomPlan, format_room_plan, parse_room_plan, relabel
+from .reconstruction.scene_tables import named_visibility, raw_tracks, sighting_tables, track_table
+from .reconstruction.static_room import RoomConfig, build_static_room
+from .reconstruction.track_smoothing import TrackConfig, TrackPath, smooth_tracks
+from .scenegraph.graph_builder import GraphBuilder, GraphConfig
+from .scenegraph.pair_features import compute_pair_features
+from .scenegraph.timeline import split
+from .scenegraph.timeline_tables import nodes_table, relations_table
+from .scenegraph.vocabulary import canonical_name
+from .scenegraph.window_tables import node_spans, scene_window
+
+Progress = Callable[[str, int, int], None]
+"""(stage, steps done, steps in all); called often."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildConfig:
+    """All that decides what a build makes of a recording.
+
+    Args:
+        segment_s: media length of a segment, the unit of commit and of resumption.
+        background, room, dynamic, tracks, graph: the stages' own settings.
+    """
+
+    segment_s: float = 10.0
+    background: BackgroundConfig = field(default_factory=BackgroundConfig)
+    room: RoomConfig = field(default_factory=RoomConfig)
+    dynamic: DynamicConfig = field(default_factory=DynamicConfig)
+    tracks: TrackConfig = field(default_factory=TrackConfig)
+    graph: GraphConfig = field(default_factory=GraphConfig)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BuildReport:
+    """What a build left behind: the twin, and the frames that it had to do without."""
+
+    twin: Twin
+    gaps: tuple[Gap, ...]
+
+
+def build_twin(
+    recording: StoredRecording,
+    out: Path | str,
+    *,
+    rig: CameraRig | None = None,
+    room_plan: RoomPlan | None = None,
+    config: BuildConfig | None = None,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Build the twin of a recording, or go on with one that was interrupted.
+
+    Args:
+        recording: what the cameras saw.
+        out: the `.twin` folder.
+        rig: where the cameras stand, instead of what the recording says.
+        room_plan: names of furniture and zones.
+        config: see BuildConfig.
+        fresh: throw away what is there.
+        progress: told how far each stage is.
+
+    Raises:
+        InputError: the recording is not registered, or no camera has usable depth.
+        ConfigError: `out` holds a twin of other inputs or settings.
+    """
+    config, rig, tell = config or BuildConfig(), rig or recording.rig, progress or _silent
+    head = _head(recording, rig, config)
+    archive = TwinArchive.create(out, head, rig, recording.clocks, fresh=fresh)
+    names = format_room_plan(room_plan).encode() if room_plan else archive.room_plan
+    sync = synchronize(recording)
+    spans = _segment_spans(sync, config.segment_s)
+    if not archive.is_complete or names != archive.room_plan:
+        backgrounds = _stand(archive, recording, rig, sync, config, tell)
+        _move(archive, recording, rig, sync, spans, backgrounds, config, tell)
+        _track(archive, spans, config, tell)
+        derive_graph(archive, names, config, tell)
+    return BuildReport(Twin(archive), _gaps(archive))
+
+
+def _stand(
+    archive: TwinArchive,
+    recording: StoredRecording,
+    rig: CameraRig,
+    sync: SyncTable,
+    config: BuildConfig,
+    tell: Progress,
+) -> dict[str, BackgroundModel]:
+    """The standing room: a background per camera, fused."""
+    names = [name for name in rig.cameras if recording.has_stream(name, "depth")]
+    if archive.has_static:
+        return {name: archive.read_background(name) for name in names}
+    backgrounds = {}
+    for done, name in enumerate(names):
+        tell("background", done, len(names))
+        backgrounds[name] = estimate_background(recording, name, config.background)
+    if not backgrounds:
+        raise InputError("no camera has depth", where=str(recording.path), todo="a twin needs RGB-D cameras")
+    tell("room", 0, 1)
+    span_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
+    scene = build_static_room(rig, backgrounds, config.room)
+    archive.write_static(replace(scene, valid_from_ns=span_ns[0], valid_to_ns=span_ns[1]), backgrounds)
+    tell("room", 1, 1)
+    return backgrounds
+
+
+def _move(
+    archive: TwinArchive,
+    recording: StoredRecording,
+    rig: CameraRig,
+    sync: SyncTable,
+    spans: list[tuple[int, int]],
+    backgrounds: Mapping[str, BackgroundModel],
+    config: BuildConfig,
+    tell: Progress,
+) -> None:
+    """What moves, segment by segment; each commits the working state from which the next goes on."""
+    scene = DynamicScene.start(rig, backgrounds, config.dynamic)
+    first = archive.num_committed("moving")
+    if first:
+        scene.restore(archive.facts("moving", first - 1)["state"])
+    for number in range(first, len(spans)):
+        instants = np.flatnonzero((sync.times_ns >= spans[number][0]) & (sync.times_ns < spans[number][1]))
+        reader = FrameReader(recording, sync)
+        rows: list[tuple[int, Sighting]] = []
+        for instant in instants.tolist():
+            time_ns = int(sync.times_ns[instant])
+            tell("moving", instant, len(sync.times_ns))
+            sightings = scene.observe(time_ns, *reader.at(instant))
+            rows += [(time_ns, sighting) for sighting in sightings]
+        tables, packets = sighting_tables(rows, list(rig.cameras))
+        tables["frames"] = reader.table(instants)
+        facts = {"gaps": reader.gaps_to_json(), "state": scene.to_json()}
+        archive.write_segment("moving", number, spans[number], tables, {"surfaces.bin": packets}, facts)
+    tell("moving", len(sync.times_ns), len(sync.times_ns))
+
+
+def _track(archive: TwinArchive, spans: list[tuple[int, int]], config: BuildConfig, tell: Progress) -> None:
+    """Tracks: the sightings of the whole recording, named and smoothed."""
+    if archive.num_committed("tracks") == len(spans):
+        return
+    tell("tracks", 0, 1)
+    every_ns = np.unique(archive.read_layer("moving", "frames", ["time_ns"])["time_ns"].to_numpy())
+    raw = raw_tracks(archive.read_layer("moving", "sightings"))
+    paths: list[TrackPath] = smooth_tracks(raw, every_ns, config.tracks, config.dynamic.tracking)
+    names = {path.number: path.track.track_id for path in paths}
+    for number, span_ns in enumerate(spans):
+        if not archive.has_segment("tracks", number):
+            visibility = named_visibility(archive.read_segment("moving", number, "visibility"), names)
+            tables = {"tracks": track_table(paths, *span_ns), "visibility": visibility}
+            archive.write_segment("tracks", number, span_ns, tables)
+    tell("tracks", 1, 1)
+
+
+def derive_graph(
+    archive: TwinArchive, room_plan: bytes | None, config: BuildConfig, tell: Progress | None = None
+) -> None:
+    """The scene graph: relations of every segment, written as a new layer that then replaces the one in force.
+
+    Args:
+        archive: a twin whose tracks are committed.
+        room_plan: the text of the room.toml that is to hold from now on, or None.
+        config: the settings of the build.
+        tell: told how far it is.
+    """
+    tell = tell or _silent
+    key = hash_bytes(canonical_json({"graph": config_to_json(config.graph)}) + (room_plan or b""))[:8]
+    layer, before = f"graph-{key}", archive.graph_layer
+    static = named_room(archive, room_plan)
+    count = archive.num_committed("tracks")
+    times_ns = [_instants(archive, number) for number in range(count)]
+    every_ns = np.concatenate(times_ns)
+    interval_ns = int(np.median(np.diff(every_ns))) if len(every_ns) > 1 else 1_000_000_000
+    builder = GraphBuilder(config.graph, interval_ns)
+    for number in range(count):
+        tell("graph", number, count)
+        tracks = archive.read_segment("tracks", number, "tracks")
+        sigma_m = config.dynamic.surface_voxel_m / 2
+        read_surface = solid_reader(archive, number, config.dynamic.thickness_m)
+        window = scene_window(times_ns[number], tracks, static, sigma_m, read_surface)
+        builder.push(compute_pair_features(window))
+    spans = [archive.span_ns("tracks", number) for number in range(count)]
+    pieces = split(builder.finish(), [spans[0][0], *(end_ns for _, end_ns in spans)])
+    nodes = node_spans(archive.read_layer("tracks", "tracks"), static, (int(every_ns[0]), int(every_ns[-1])))
+    for number, span_ns in enumerate(spans):
+        if not archive.has_segment(layer, number):
+            here = [node for node in nodes if node.first_ns < span_ns[1] and node.last_ns >= span_ns[0]]
+            tables = {"relations": relations_table(pieces[number]), "nodes": nodes_table(here)}
+            archive.write_segment(layer, number, span_ns, tables)
+    archive.finish({"moving": count, "tracks": count, layer: count}, layer, room_plan)
+    if before != layer:
+        archive.remove_layer(before)
+    tell("graph", count, count)
+
+
+def _instants(archive: TwinArchive, number: int) -> np.ndarray:
+    return np.unique(archive.read_segment("moving", number, "frames")["time_ns"].to_numpy())
+
+
+def _segment_spans(sync: SyncTable, segment_s: float) -> list[tuple[int, int]]:
+    """Half-open spans of equal length that cover all instants; the last ends one interval after the last instant."""
+    begin_ns, end_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
+    step_ns = max(round(segment_s * 1e9), sync.interval_ns)
+    edges = [*range(begin_ns, end_ns, step_ns), end_ns]
+    return list(itertools.pairwise(edges))
+
+
+def _head(recording: StoredRecording, rig: CameraRig, config: BuildConfig) -> dict[str, Any]:
+    """All that decides the content of a twin; no time of day, no path."""
+    versions = {
+        name: metadata.version(name) for name in ("ortwin", "numpy", "scipy", "numba", "opencv-python-headless")
+    }
+    return {
+        "versions": versions,
+        "config": config_to_json(config),
+        "inputs": {
+            "recording_blake3": recording.content_hash(),
+            "rig_blake3": hash_bytes(canonical_json(rig_to_json(rig))),
+        },
+        "privacy_tier": "T1",
+    }
+
+
+def _gaps(archive: TwinArchive) -> tuple[Gap, ...]:
+    found = [
+        archive.facts("moving", int(folder.name))["gaps"] for folder in committed_segments(archive.path / "moving")
+    ]
+    return tuple(Gap(**gap) for gaps in found for gap in gaps)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """No progress is wanted."""
+
+
+def open(path: Path | str) -> Twin:
+    """Open a twin.
+
+    Raises:
+        InputError: the folder is no twin, or its head is damaged.
+    """
+    return Twin(TwinArchive(path))
+
+
+def label_fixture(twin: Twin, fixture: str, name: str, progress: Progress | None = None) -> Twin:
+    """Name a fixture in the twin's room.toml and derive the graph again; nothing else changes.
+
+    Args:
+        twin: the twin.
+        fixture: a fixture id such as "fixture_2", or the label that it has.
+        name: the canonical name or any known spelling of it.
+
+    Raises:
+        ConfigError: the fixture is unknown; names the nearest one.
+    """
+    archive = twin.archive
+    found = {entry.fixture_id: entry for entry in archive.read_static().fixtures}
+    by_label = {entry.label: entry.fixture_id for entry in twin.room.fixtures}
+    fixture_id = fixture if fixture in found else by_label.get(fixture)
+    if fixture_id is None:
+        raise ConfigError(
+            f"there is no fixture '{fixture}'{nearest_name(fixture, [*found, *by_label])}",
+            where=str(twin.path), why=f"the room has {', '.join(found) or 'none'}", todo=f"ortwin label {twin.path}",
+        )  # fmt: skip
+    before = parse_room_plan(archive.room_plan.decode()) if archive.room_plan else RoomPlan()
+    plan = relabel(before, fixture_id, canonical_name(name))
+    config = config_from_mapping(BuildConfig, archive.head["config"])
+    derive_graph(archive, format_room_plan(plan).encode(), config, progress)
+    return Twin(TwinArchive(archive.path))
