@@ -1,0 +1,7 @@
+"""A simulated operating room with full truth."""
+
+from __future__ import annotations
+
+from .simulation import SimulationConfig, simulate
+
+__all__ = ["SimulationConfig", "simulate"]

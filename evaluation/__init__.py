@@ -1,0 +1,1 @@
+"""How right a twin is: truth tables and metrics."""
