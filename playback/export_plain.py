@@ -1,0 +1,96 @@
+"""A twin as plain files: what every language can read, and nothing that shows a person.
+
+    rig.json        the cameras
+    clocks.csv      camera_id,offset_ns,drift_ppm,reference_ns
+    tracks.csv      time_ns,track_id,label,x_m,y_m,z_m,sigma_m
+    relations.csv   subject,predicate,object,begin_ns,end_ns,state,score
+    room.ply        the standing room as a coloured triangle mesh, with sigma_m and coverage per vertex
+    fixtures.json   the furniture as oriented boxes and the zones as polygons
+
+Metres in a right-handed world with +Z up, int64 nanoseconds on the rig clock, intervals half-open. The columns and
+their meaning are those of docs/playback.md; later versions only ever add files and columns.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..capture.files import canonical_json
+from ..capture.rig_file import write_rig
+from ..facade import Twin
+from ..reconstruction.ply import ply_bytes
+from ..reconstruction.state import StaticScene
+from ..scenegraph.timeline import SceneGraphTimeline
+from ..scenegraph.window_tables import fixture_nodes
+
+TRACK_COLUMNS = ("time_ns", "track_id", "label", "x_m", "y_m", "z_m", "sigma_m")
+RELATION_COLUMNS = ("subject", "predicate", "object", "begin_ns", "end_ns", "state", "score")
+
+
+def export_plain(twin: Twin, out: Path) -> None:
+    """Write the plain files of a twin into an empty folder.
+
+    Raises:
+        InputError: the twin is incomplete or damaged.
+    """
+    write_rig(out / "rig.json", twin.rig)
+    clocks = [(name, c.offset_ns, c.drift_ppm, c.reference_ns) for name, c in twin.archive.clocks.items()]
+    _write_csv(out / "clocks.csv", ("camera_id", "offset_ns", "drift_ppm", "reference_ns"), clocks)
+    write_tracks(twin, out / "tracks.csv")
+    write_relations(twin.timeline, out / "relations.csv")
+    room = twin.room
+    sheet = ply_bytes(
+        room.vertices_m, room.faces, room.colors_rgb, room.normals, sigma_m=room.sigma_m, coverage=room.coverage
+    )
+    (out / "room.ply").write_bytes(sheet)
+    (out / "fixtures.json").write_bytes(layout_json(room))
+
+
+def write_tracks(twin: Twin, path: Path) -> None:
+    """tracks.csv: the centre of whatever moves, people too, at every instant; segment by segment."""
+
+    def rows() -> Iterable[Sequence[object]]:
+        for number in range(twin.num_segments):
+            table = twin.archive.read_segment("tracks", number, "tracks").select(list(TRACK_COLUMNS))
+            for row in table.to_pylist():
+                numbers = [f"{row[name]:.6f}" for name in TRACK_COLUMNS[3:]]
+                yield row["time_ns"], row["track_id"], row["label"], *numbers
+
+    _write_csv(path, TRACK_COLUMNS, rows())
+
+
+def write_relations(timeline: SceneGraphTimeline, path: Path) -> None:
+    """relations.csv: one row per interval, whole again where segments had cut it."""
+    rows = (
+        (
+            row.subject_id, row.predicate, row.object_id, row.begin_ns, row.end_ns, str(row.state),
+            f"{row.score:.4f}",
+        )
+        for row in timeline.intervals
+    )  # fmt: skip
+    _write_csv(path, RELATION_COLUMNS, rows)
+
+
+def layout_json(room: StaticScene) -> bytes:
+    """fixtures.json: the furniture under its names in relations.csv, and the zones."""
+    fixtures = [
+        {
+            "name": name, "fixture_id": fixture.fixture_id, "label": fixture.label, "guessed": fixture.guessed,
+            "center_m": fixture.box.center_m.tolist(), "rotation": fixture.box.rotation.tolist(),
+            "extent_m": fixture.box.extent_m.tolist(),
+        }
+        for name, fixture in fixture_nodes(room.fixtures).items()
+    ]  # fmt: skip
+    zones = [
+        {"label": zone.label, "polygon_m": zone.polygon_m.tolist(), "height_m": zone.height_m} for zone in room.zones
+    ]
+    return canonical_json({"fixtures": fixtures, "zones": zones})
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
