@@ -1,0 +1,1 @@
+"""One module per verb: parsing, progress and messages, nothing else."""

@@ -1,0 +1,67 @@
+"""`ortwin build`: from a recording to its twin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import ExitCode
+from .console import Reporter
+from .stages import Stages
+
+
+def build(
+    report: Reporter,
+    recording: Annotated[Path, typer.Argument(help="The .recording folder.")],
+    out: Annotated[Path, typer.Argument(help="The .twin folder to make, or to go on with.")],
+    rig: Annotated[Path | None, typer.Option(help="Use this rig.json instead of the recording's.")] = None,
+    room: Annotated[Path | None, typer.Option(help="A room.toml that names furniture and zones.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings, TOML; see `ortwin config show`.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="One setting, stage.key=value; may repeat.")] = None,
+    fresh: Annotated[bool, typer.Option(help="Throw away what is there and begin anew.")] = False,
+) -> int | None:
+    """Build the twin: the room, what moves in it, and the scene graph. An interrupted build goes on."""
+    from ..capture.config import load_config
+    from ..capture.rig_file import read_rig
+    from ..capture.storage import open_recording
+    from ..reconstruction.room_plan import read_room_plan
+    from ..twin import BuildConfig, build_twin
+
+    source = open_recording(recording)
+    settings = load_config(BuildConfig, config, set_ or ())
+    placed = read_rig(rig, source.cameras) if rig else None
+    plan = read_room_plan(room) if room else None
+    with Stages(report) as stages:
+        built = build_twin(source, out, rig=placed, room_plan=plan, config=settings, fresh=fresh, progress=stages)
+    twin = built.twin
+    people = sorted(set(twin.tracks["track_id"].to_pylist()))
+    fixtures = [
+        {"fixture": fixture.fixture_id, "label": fixture.label, "guessed": fixture.guessed}
+        for fixture in twin.room.fixtures
+    ]
+    report.result(
+        {
+            "twin": str(out),
+            "instants": len(twin.times_ns),
+            "seconds": round(float(twin.times_ns[-1] - twin.times_ns[0]) * 1e-9, 3),
+            "room_vertices": len(twin.room.vertices_m),
+            "tracks": people,
+            "fixtures": fixtures,
+            "relations": len(twin.timeline.intervals),
+            "gaps": [
+                {"camera_id": gap.camera_id, "frame": gap.index, "time_ns": gap.time_ns, "what": gap.what}
+                for gap in built.gaps
+            ],
+        }
+    )
+    report.next("ortwin", "query", out, "close_to(person, ?x)")
+    report.next("ortwin", "play", out)
+    if built.gaps:
+        report.warn(f"{len(built.gaps)} frames could not be read; the twin was built without them")
+        return ExitCode.GAPS
+    return None
+
+
+verb = build

@@ -1,0 +1,37 @@
+"""`ortwin export`: a twin as plain files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import Reporter
+from .options import TwinPath
+
+
+def export(
+    report: Reporter,
+    twin: TwinPath,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.")],
+    format_: Annotated[str, typer.Option("--format", metavar="NAME", help="The format.")] = "plain",
+    recording: Annotated[
+        Path | None, typer.Option(help="The recording of the twin: adds foreground masks (silhouettes of people).")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace files of an earlier export in a folder that exists.")] = False,
+) -> int | None:
+    """Write a twin as plain files (cameras, room, tracks, relations); no picture of a person is among them."""
+    from ..capture.storage import open_recording
+    from ..playback.exporters import export_twin
+    from ..twin import open as open_twin
+
+    files = export_twin(
+        open_twin(twin), format_, out, force=force, recording=open_recording(recording) if recording else None
+    )
+    written = [{"file": str(path), "megabytes": round(path.stat().st_size / 1e6, 3)} for path in files]
+    report.result({"twin": twin, "format": format_, "files": written})
+    return None
+
+
+verb = export

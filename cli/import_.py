@@ -1,0 +1,44 @@
+"""ortwin import: other people's files become a recording."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import ExitCode
+from .console import Reporter
+from .options import RigOption
+
+
+def plain(
+    report: Reporter,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A plain RGB-D folder with its calibration.json.")],
+    recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="What to write, e.g. case.recording.")],
+    fps: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Frames a second, where the folder has no timestamps.", min=0.01)
+    ] = None,
+    rig: RigOption = None,
+) -> ExitCode:
+    """Import a folder of images: <camera>/color/000000.jpg, <camera>/depth/000000.png and calibration.json."""
+    from ..capture.import_plain import import_plain
+    from ..capture.rig_file import read_rig
+    from ..capture.storage import attach_rig, open_recording
+
+    known = read_rig(rig) if rig else None
+    with report.progress(None, "importing frames") as bar:
+        imported = import_plain(folder, recording, fps=fps, rig=known, progress=bar)
+    if rig:
+        attach_rig(recording, read_rig(rig, open_recording(recording).cameras))
+    damaged = [asdict(frame) for frame in imported.damaged]
+    report.result({"recording": recording, "frames": imported.num_frames, "damaged": damaged}, show=False)
+    report.answer(f"{recording}: {imported.num_frames} frames.")
+    for frame in imported.damaged:
+        report.warn(f"{frame.file}: {frame.what}; left out")
+    report.next("ortwin", "info", recording)
+    return ExitCode.GAPS if damaged else ExitCode.OK
+
+
+verbs = {"plain": plain}
