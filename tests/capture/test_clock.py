@@ -1,0 +1,52 @@
+"""Rig times are exact to the nanosecond, at today's Unix times too."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ortwin.capture.clock import ClockModel
+from ortwin.capture.errors import InputError
+
+UNIX_NS = 1_790_000_000_000_000_000  # 2026
+DAY_NS = 86_400 * 10**9
+moments = st.integers(UNIX_NS, UNIX_NS + 10 * DAY_NS)
+
+
+@given(moments, st.integers(-DAY_NS, DAY_NS))
+def test_an_offset_is_exact(device_ns, offset_ns):
+    clock = ClockModel(offset_ns=offset_ns)
+    assert clock.rig_ns(np.array([device_ns])).tolist() == [device_ns + offset_ns]
+
+
+@given(moments, moments, st.integers(-DAY_NS, DAY_NS), st.floats(-200.0, 200.0))
+def test_a_drift_is_exact_to_the_rounding_of_its_own_product(device_ns, reference_ns, offset_ns, drift_ppm):
+    clock = ClockModel(offset_ns, drift_ppm, reference_ns)
+    exact = device_ns + offset_ns + Fraction(drift_ppm) / 1_000_000 * (device_ns - reference_ns)
+    assert abs(int(clock.rig_ns(np.array([device_ns]))[0]) - exact) <= 1
+
+
+def test_a_reference_at_the_epoch_costs_less_than_a_nanosecond_between_neighbours():
+    device_ns = UNIX_NS + np.arange(1000) * 33_333_333
+    rig_ns = ClockModel(drift_ppm=20.0).rig_ns(device_ns)
+    steps = np.diff(rig_ns)
+    assert np.abs(steps - 33_333_333 * (1 + 20e-6)).max() <= 2
+
+
+def test_two_clocks_that_start_together_drift_apart():
+    begin_ns = np.array([UNIX_NS, UNIX_NS + 3600 * 10**9])
+    fast = ClockModel(drift_ppm=50.0, reference_ns=UNIX_NS).rig_ns(begin_ns)
+    assert (fast - begin_ns).tolist() == [0, 180_000_000]  # 50 ppm of an hour
+
+
+@given(st.lists(moments, min_size=2, max_size=20), st.floats(-200.0, 200.0))
+def test_order_is_kept(device_ns, drift_ppm):
+    times = np.sort(np.array(device_ns))
+    assert (np.diff(ClockModel(drift_ppm=drift_ppm, reference_ns=UNIX_NS).rig_ns(times)) >= 0).all()
+
+
+@pytest.mark.parametrize("drift_ppm", [np.nan, np.inf])
+def test_a_drift_must_be_a_number(drift_ppm):
+    with pytest.raises(InputError, match="drift"):
+        ClockModel(drift_ppm=drift_ppm)

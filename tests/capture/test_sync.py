@@ -1,0 +1,62 @@
+"""Synchronization: every frame in at most one instant, none moved, absences told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ortwin.capture.errors import InputError
+from ortwin.capture.sync import synchronize
+
+STEP_NS = 100_000_000
+
+
+class Stamps:
+    """Anything with cameras and timestamps."""
+
+    def __init__(self, **times_ns: list[int]) -> None:
+        self.cameras = times_ns
+
+    def timestamps_ns(self, camera_id: str) -> np.ndarray:
+        return np.array(self.cameras[camera_id], dtype=np.int64)
+
+
+def test_equal_stamps_are_one_instant_and_a_dropped_frame_is_absent():
+    table = synchronize(Stamps(a=[0, STEP_NS, 2 * STEP_NS], b=[0, 2 * STEP_NS]))
+    assert table.times_ns.tolist() == [0, STEP_NS, 2 * STEP_NS]
+    assert table.positions.tolist() == [[0, 0], [1, -1], [2, 1]]
+    assert table.position(1, "b") is None
+    assert table.interval_ns == STEP_NS
+
+
+def test_skew_is_kept_and_no_camera_is_preferred():
+    table = synchronize(Stamps(a=[0, STEP_NS], b=[20_000_000, STEP_NS + 20_000_000]))
+    assert table.times_ns.tolist() == [10_000_000, STEP_NS + 10_000_000]
+    assert table.skew_ns.tolist() == [[-10_000_000, 10_000_000]] * 2
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=30, unique=True),
+    st.lists(st.integers(0, 40), min_size=1, max_size=30, unique=True),
+    st.integers(0, 45_000_000),
+)
+def test_every_frame_is_in_exactly_one_instant_and_time_increases(first, second, offset_ns):
+    stamps = Stamps(a=[k * STEP_NS for k in first], b=[k * STEP_NS + offset_ns for k in second])
+    table = synchronize(stamps)
+    assert (np.diff(table.times_ns) > 0).all()
+    for column, name in enumerate(table.camera_ids):
+        used = table.positions[:, column]
+        assert sorted(used[used >= 0].tolist()) == list(range(len(stamps.cameras[name])))
+        times = stamps.timestamps_ns(name)[used[used >= 0]]
+        assert np.array_equal(times, (table.times_ns + table.skew_ns[:, column])[used >= 0])
+
+
+def test_of_double_stamps_the_first_is_kept():
+    table = synchronize(Stamps(a=[0, 0, STEP_NS]))
+    assert table.positions[:, 0].tolist() == [0, 2]
+
+
+def test_nothing_to_synchronize_is_said():
+    with pytest.raises(InputError, match="no frames"):
+        synchronize(Stamps(a=[]))
