@@ -9,7 +9,7 @@ FPS = 10.0
 
 def simulate_scene(path: Path, seed: int, num_cameras: int, scale: float) -> Path:
     """Eight seconds of the simulated operating room, unless the recording is there already."""
-    from ortwin.datasets.simulated_or import SimulationConfig, simulate
+    from ortwin.datasets.small_room import SimulationConfig, simulate
 
     if not path.exists():
         print(f"simulating 8 s of {num_cameras} cameras ...", flush=True)

@@ -27,7 +27,7 @@ def demo(
 ) -> int | None:
     """Simulate a small operating room, build its twin, score it against the truth, and draw pictures of it."""
     from ..capture.storage import open_recording
-    from ..datasets.simulated_or import SimulationConfig, simulate
+    from ..datasets.small_room import SimulationConfig, simulate
     from ..evaluation.scores import evaluate_twin
     from ..evaluation.truth import read_truth
     from ..evaluation.twin_tables import from_twin

@@ -30,8 +30,8 @@ def simulate(
     format_: Annotated[Format, typer.Option("--format", help="A recording, or a plain folder.")] = Format.RECORDING,
 ) -> ExitCode:
     """Simulate an operating room: two people, a cart, a table that they work at; with the truth of all of it."""
-    from ..datasets.simulated_or import SimulationConfig
-    from ..datasets.simulated_or import simulate as run
+    from ..datasets.small_room import SimulationConfig
+    from ..datasets.small_room import simulate as run
 
     config = SimulationConfig(seconds=seconds, fps=fps, num_cameras=cameras, scale=scale)
     with report.progress(round(seconds * fps) * cameras, "simulating") as bar:

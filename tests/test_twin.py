@@ -21,7 +21,7 @@ from ortwin.capture.files import hash_file
 from ortwin.capture.integrity import verify_tree
 from ortwin.capture.storage import open_recording
 from ortwin.cli.app import run
-from ortwin.datasets.simulated_or import SimulationConfig, simulate
+from ortwin.datasets.small_room import SimulationConfig, simulate
 from ortwin.evaluation.scores import evaluate_twin
 from ortwin.evaluation.truth import read_truth
 from ortwin.evaluation.twin_tables import from_twin

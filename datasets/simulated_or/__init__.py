@@ -1,7 +1,1 @@
-"""A simulated operating room with full truth."""
-
-from __future__ import annotations
-
-from .simulation import SimulationConfig, simulate
-
-__all__ = ["SimulationConfig", "simulate"]
+"""A simulated operating room with full truth: people, tools, cameras with faults, and scripts that they play."""

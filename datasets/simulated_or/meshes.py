@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .solids import Solids
-
 SIDES = 20
 RINGS = 5
 
@@ -134,21 +132,3 @@ def capsule(half_length_m: float, radius_m: float, texture: int) -> TexturedMesh
     return TexturedMesh(
         vertices, faces, uv.reshape(-1, 2), np.full(len(faces), texture), np.zeros(len(faces), np.int64)
     )
-
-
-def mesh_of(solids: Solids, textures: Sequence[int]) -> tuple[TexturedMesh, np.ndarray]:
-    """The mesh of some solids, each part about its own origin, and (n,) the part that each vertex belongs to."""
-    meshes = [
-        capsule(float(half[2]), float(radius), texture) if radius > 0
-        else box(np.zeros(3), np.eye(3), 2 * half, texture)
-        for half, radius, texture in zip(solids.half_m, solids.radius_m, textures, strict=True)
-    ]  # fmt: skip
-    part = np.concatenate([np.full(len(mesh.vertices_m), i) for i, mesh in enumerate(meshes)])
-    return merge(meshes), part
-
-
-def placed(mesh: TexturedMesh, part: np.ndarray, solids: Solids, position: int) -> np.ndarray:
-    """(n, 3) vertices of a `mesh_of` mesh where its solids are at one instant."""
-    position = min(position, len(solids.center_m) - 1)
-    rotation, center = solids.rotation[position][part], solids.center_m[position][part]
-    return np.einsum("nij,nj->ni", rotation, mesh.vertices_m) + center

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from ortwin.capture.integrity import verify_tree
 from ortwin.capture.storage import open_recording
-from ortwin.datasets.simulated_or import SimulationConfig, simulate
-from ortwin.datasets.simulated_or.room import box_solid
-from ortwin.datasets.simulated_or.script import trouble
-from ortwin.datasets.simulated_or.sensor_noise import SensorConfig, sense_depth, sigma_m
-from ortwin.datasets.simulated_or.simulation import draw_world
-from ortwin.datasets.simulated_or.solids import Solids, capsules, gap_m
+from ortwin.datasets.small_room import SimulationConfig, simulate
+from ortwin.datasets.small_room.room import box_solid
+from ortwin.datasets.small_room.script import trouble
+from ortwin.datasets.small_room.sensor_noise import SensorConfig, sense_depth, sigma_m
+from ortwin.datasets.small_room.simulation import draw_world
+from ortwin.datasets.small_room.solids import Solids, capsules, gap_m
 from ortwin.evaluation.room import distance_to_surface_m
 from ortwin.evaluation.truth import read_truth
 
@@ -99,7 +99,7 @@ def test_joints_lie_inside_the_body() -> None:
 
 def test_true_relations_hold_by_a_plain_look_at_the_points() -> None:
     """Distances between densely sampled vertices stand in for the exact gaps."""
-    from ortwin.datasets.simulated_or.true_relations import Mover, true_relations
+    from ortwin.datasets.small_room.true_relations import Mover, true_relations
     from scipy.spatial import KDTree
 
     world = draw_world(2, SimulationConfig(num_cameras=1))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...capture.camera import Camera, Intrinsics
 from ...capture.geometry import SE3
-from .meshes import TexturedMesh, Textures
+from ..simulated_or.meshes import TexturedMesh, Textures
 
 LAMPS_M = np.array([[-1.3, 0.4, 2.75], [1.4, 0.3, 2.75]])
 AMBIENT = 0.5

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...reconstruction.state import Fixture, OrientedBox, Zone
-from . import textures
-from .meshes import TexturedMesh, box, merge, panel
+from ..simulated_or import textures
+from ..simulated_or.meshes import TexturedMesh, box, merge, panel
 from .solids import Solids, stack
 
 WEST_M, EAST_M, HALF_Y_M, HEIGHT_M = -2.75, 3.2, 2.6, 2.8

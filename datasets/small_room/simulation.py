@@ -11,14 +11,15 @@ import numpy as np
 from ...capture.camera import CameraRig
 from ...capture.errors import ConfigError
 from ...evaluation.truth_writer import TruthWriter
+from ..simulated_or.meshes import TexturedMesh, Textures, merge
+from ..simulated_or.sinks import FolderSink, Sink, recording_sink
 from .cameras import DEPTH, hang_cameras
-from .meshes import TexturedMesh, Textures, merge, mesh_of, placed
 from .render import CameraRenderer, Caster, LensRenderer, View
 from .room import Room, furnish
 from .script import Scene, play_script
 from .sensor_noise import SensorConfig, return_probability, sense_color, sense_depth
 from .sightings import FIRST_THING, Sightings
-from .sinks import FolderSink, Sink, recording_sink
+from .solid_meshes import mesh_of, placed
 from .solids import Solids, stack
 from .truth_tables import write_truth
 from .wardrobe import SCRUBS, cart_pictures, dress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import textures
+from ..simulated_or import textures
 from .people import PARTS
 
 SCRUBS = ((62, 128, 168), (74, 152, 128), (150, 84, 112), (96, 104, 160))

@@ -12,8 +12,8 @@ from ...capture.geometry import SE3
 from ...evaluation.truth import TrackTruth
 from ...evaluation.truth_writer import TruthWriter
 from .cart import cart_in_own_frame, heading_rotation
-from .meshes import mesh_of, placed
 from .sightings import Sightings
+from .solid_meshes import mesh_of, placed
 from .true_relations import Mover, true_relations
 
 if TYPE_CHECKING:
