@@ -29,6 +29,9 @@ class TrackConfig:
         start_grace_s: what is first measured so soon after the start of the recording was there from the start.
         person_top_m: lowest and highest top of a person.
         person_width_m: greatest horizontal extent (median) of a person.
+        foot_m: a person whose lowest boxes (a tenth of them) reach down to this height walks on the floor, also where
+            only the upper body is in view.
+        upright_share: he stands where his top is at least this share of his height; lower he may lie on something.
     """
 
     min_hits: int = 3
@@ -38,6 +41,8 @@ class TrackConfig:
     start_grace_s: float = 0.3
     person_top_m: tuple[float, float] = (1.3, 2.3)
     person_width_m: float = 1.6
+    foot_m: float = 0.25
+    upright_share: float = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,10 +110,25 @@ def smooth_tracks(
     for raw, label in real:
         counts[label] = counts.get(label, 0) + 1
         path = _smooth(raw, f"{label}_{counts[label]}", label, tracking)
+        path = _on_his_feet(path, config) if label == "person" else path
         early = times_ns[times_ns < path.times_ns[0]]
         soon = path.times_ns[0] - times_ns[0] <= config.start_grace_s * 1e9
         paths.append(_carried_back(path, early) if soon and len(early) else path)
     return paths
+
+
+def _on_his_feet(path: TrackPath, config: TrackConfig) -> TrackPath:
+    """The path of a person with boxes that reach down to his feet where furniture or the image border hid them."""
+    half_m = path.extent_m[:, 2] / 2
+    bottom_m, top_m = path.center_m[:, 2] - half_m, path.center_m[:, 2] + half_m
+    foot_m = float(np.quantile(bottom_m[~path.predicted], 0.1))
+    if foot_m > config.foot_m:
+        return path
+    upright = top_m >= config.upright_share * np.quantile(top_m[~path.predicted], 0.75)
+    bottom_m = np.where(upright, np.minimum(bottom_m, foot_m), bottom_m)
+    center_m, extent_m = path.center_m.copy(), path.extent_m.copy()
+    center_m[:, 2], extent_m[:, 2] = (bottom_m + top_m) / 2, top_m - bottom_m
+    return replace(path, center_m=center_m, extent_m=extent_m)
 
 
 def _carried_back(path: TrackPath, times_ns: np.ndarray) -> TrackPath:

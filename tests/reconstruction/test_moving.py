@@ -133,6 +133,40 @@ def test_smoothing_recovers_a_noisy_walk_better_than_its_measurements():
     assert np.abs(path.velocity_m_s[10:-10, 0] - 1).max() < 0.5
 
 
+def standing(bottom_m: np.ndarray, top_m: np.ndarray) -> RawTrack:
+    """Someone who walks in a straight line and whose box is seen from `bottom_m` to `top_m` (t,)."""
+    count = len(bottom_m)
+    center_m = np.column_stack([np.arange(count) * 0.1, np.zeros(count), (bottom_m + top_m) / 2])
+    extent_m = np.column_stack([np.full((count, 2), 0.5), top_m - bottom_m])
+    return RawTrack(
+        0, np.arange(count) * 100_000_000, np.ones(count, bool), center_m, extent_m, np.full(count, 0.6),
+        np.ones(count, bool), np.full(count, 500),
+    )  # fmt: skip
+
+
+def test_a_person_whose_legs_are_hidden_for_a_while_still_stands_on_the_floor():
+    bottom_m, top_m = np.full(30, 0.02), np.full(30, 1.75)
+    bottom_m[5:15] = 1.0
+    raw = standing(bottom_m, top_m)
+    (path,) = smooth_tracks([raw], raw.times_ns)
+    np.testing.assert_allclose(path.center_m[:, 2], (0.02 + 1.75) / 2, atol=1e-6)
+    np.testing.assert_allclose(path.extent_m[:, 2], 1.75 - 0.02, atol=1e-6)
+
+
+def test_a_person_who_lies_down_on_a_table_is_not_drawn_down_to_the_floor():
+    bottom_m, top_m = np.full(30, 0.02), np.full(30, 1.75)
+    bottom_m[18:], top_m[18:] = 0.9, 1.2
+    raw = standing(bottom_m, top_m)
+    (path,) = smooth_tracks([raw], raw.times_ns)
+    np.testing.assert_allclose(path.center_m[22:, 2] - path.extent_m[22:, 2] / 2, 0.9, atol=1e-6)
+
+
+def test_someone_who_is_never_seen_below_the_chest_keeps_what_was_measured():
+    raw = standing(np.full(20, 0.95), np.full(20, 1.7))
+    (path,) = smooth_tracks([raw], raw.times_ns)
+    np.testing.assert_allclose(path.extent_m[:, 2], 0.75, atol=1e-6)
+
+
 def test_a_thing_that_stays_where_it_is_and_flickers_is_no_track():
     count = 30
     raw = RawTrack(
