@@ -1,0 +1,48 @@
+"""All pictures of a performance, each at every size that a distant surface may need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+NUM_LEVELS = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Atlas:
+    """Pictures with their halvings (mip levels, Williams 1983) in one flat table.
+
+    Args:
+        texels: (n, 3) uint8, as painted (display values, not linear light).
+        offset, height, width: (k, NUM_LEVELS) int64: where each level of each picture begins, and how large it is;
+            beyond the last level they repeat it.
+    """
+
+    texels: np.ndarray
+    offset: np.ndarray
+    height: np.ndarray
+    width: np.ndarray
+
+    @classmethod
+    def of(cls, pictures: Sequence[np.ndarray]) -> Atlas:
+        """From pictures (h, w, 3) uint8."""
+        import cv2
+
+        pieces: list[np.ndarray] = []
+        places = np.zeros((3, len(pictures), NUM_LEVELS), np.int64)
+        begin = 0
+        for number, picture in enumerate(pictures):
+            level, image = 0, np.ascontiguousarray(picture, dtype=np.uint8)
+            while True:
+                height, width = image.shape[:2]
+                places[:, number, level:] = np.array([begin, height, width])[:, None]
+                pieces.append(image.reshape(-1, 3))
+                begin += height * width
+                level += 1
+                if max(height, width) == 1 or level == NUM_LEVELS:
+                    break
+                size = (max(1, width // 2), max(1, height // 2))
+                image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA)).reshape(*size[::-1], 3)
+        return cls(np.concatenate(pieces), *places)

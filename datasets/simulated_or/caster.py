@@ -1,0 +1,163 @@
+"""Meshes ready for rays (Embree through Open3D), and how the light of lamps comes back from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import _render_kernel as kernel
+from .atlas import Atlas
+from .meshes import TexturedMesh
+from .performance import Lamp
+
+#: Light of a display value, after the gamma of 2.2 with which textures are painted.
+TO_LINEAR = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
+AMBIENT = 0.55
+#: All lamps together give a level surface this much light at this distance, whatever their number.
+LAMP_LIGHT, LAMP_DISTANCE_M = 0.75, 1.7
+LAMP_RADIUS_M, HOUSING_M = 0.22, 0.3
+ROOM_GLOSS = 0.06
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lighting:
+    """The lamps of a room: places (l, 3), and power (l,) as light at one metre."""
+
+    places_m: np.ndarray
+    power: np.ndarray
+
+    @classmethod
+    def of(cls, lamps: Sequence[Lamp]) -> Lighting:
+        """From the room's lamps; only how bright they are against each other counts."""
+        places = np.array([lamp.place_m for lamp in lamps], dtype=np.float32).reshape(-1, 3)
+        power = np.array([lamp.power for lamp in lamps], dtype=np.float32)
+        total = max(float(power.sum()), 1e-6)
+        return cls(places, power / total * np.float32(LAMP_LIGHT * LAMP_DISTANCE_M**2))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Skin:
+    """What never changes about a mesh that moves: faces (f, 3), texture, owner, gloss; see TexturedMesh.
+
+    Args:
+        faces: (f, 3) int32.
+        uv: (n, 2) float32.
+        texture_index: (f,) int32.
+        density: (f,) float32 texels per metre.
+        owner: (f,) uint8.
+        gloss: (f,) float32 strength of the highlight, 0 = none.
+    """
+
+    faces: np.ndarray
+    uv: np.ndarray
+    texture_index: np.ndarray
+    density: np.ndarray
+    owner: np.ndarray
+    gloss: np.ndarray
+
+    @classmethod
+    def of(cls, mesh: TexturedMesh, atlas: Atlas, gloss: float) -> Skin:
+        """The skin of a mesh, its owner number included."""
+        faces, uv = mesh.faces.astype(np.int32), mesh.uv.astype(np.float32)
+        texture = mesh.texture_index.astype(np.int32)
+        points = np.ascontiguousarray(mesh.vertices_m, dtype=np.float64)
+        density = kernel.texel_density(points, faces, uv, texture, atlas.height, atlas.width)
+        return cls(faces, uv, texture, density, mesh.owner.astype(np.uint8), np.full(len(faces), gloss, np.float32))
+
+    @classmethod
+    def joined(cls, skins: Sequence[Skin]) -> Skin:
+        """Several skins as one, in order."""
+        starts = np.concatenate([[0], np.cumsum([len(skin.uv) for skin in skins])[:-1]]).astype(np.int32)
+        faces = np.concatenate([skin.faces + start for skin, start in zip(skins, starts, strict=True)])
+        names = ("uv", "texture_index", "density", "owner", "gloss")
+        return cls(faces, *(np.concatenate([getattr(skin, name) for skin in skins]) for name in names))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """Where rays (m, 6) ended.
+
+    Args:
+        rays: origins and directions, world; a direction is as long as depth 1.
+        depth_m: (m,) float32 along the axis of the lens, 0 = nothing there.
+        cosine: (m,) float32 of the incidence.
+        face: (m,) int32, -1 = nothing there.
+        barycentric: (m, 2) float32.
+        normal: (m, 3) float32 of the triangle.
+    """
+
+    rays: np.ndarray
+    depth_m: np.ndarray
+    cosine: np.ndarray
+    face: np.ndarray
+    barycentric: np.ndarray
+    normal: np.ndarray
+
+
+class Caster:
+    """One mesh where it is now.
+
+    Args:
+        skin: what never changes of it.
+        vertices_m: (n, 3) world.
+        atlas: the pictures.
+    """
+
+    def __init__(self, skin: Skin, vertices_m: np.ndarray, atlas: Atlas) -> None:
+        import open3d as o3d
+
+        self.skin, self.atlas = skin, atlas
+        self.vertices_m = np.ascontiguousarray(vertices_m, dtype=np.float32)
+        self.normals = kernel.vertex_normals(self.vertices_m, skin.faces)
+        self._scene = o3d.t.geometry.RaycastingScene(nthreads=1)
+        self._scene.add_triangles(
+            o3d.core.Tensor.from_numpy(self.vertices_m), o3d.core.Tensor.from_numpy(skin.faces.astype(np.uint32))
+        )
+
+    def cast(self, rays: np.ndarray) -> Hits:
+        """Send rays (m, 6)."""
+        import open3d as o3d
+
+        answer = self._scene.cast_rays(o3d.core.Tensor.from_numpy(rays), nthreads=1)
+        normal = answer["primitive_normals"].numpy()
+        depth_m, cosine, face = kernel.settle_hits(
+            rays, answer["t_hit"].numpy(), answer["primitive_ids"].numpy(), normal
+        )
+        return Hits(rays, depth_m, cosine, face, answer["primitive_uvs"].numpy(), normal)
+
+    def in_the_way(self, rays: np.ndarray) -> np.ndarray:
+        """(m,) bool: whether anything lies on a ray (m, 6) before it is at its full length."""
+        import open3d as o3d
+
+        return self._scene.test_occlusions(o3d.core.Tensor.from_numpy(rays), 0.0, 1.0, nthreads=1).numpy()
+
+    def albedo(self, hits: Hits, pixel_rad: float) -> np.ndarray:
+        """(m, 3) float32 linear reflectance of hits; 0 where there is none."""
+        skin, atlas = self.skin, self.atlas
+        return kernel.sample_albedo(
+            hits.face, hits.barycentric, hits.depth_m, hits.cosine, np.float32(pixel_rad), skin.faces, skin.uv,
+            skin.texture_index, skin.density, atlas.texels, atlas.offset, atlas.height, atlas.width, TO_LINEAR,
+        )  # fmt: skip
+
+    def shade(self, hits: Hits, pixel_rad: float, lighting: Lighting, lit: np.ndarray | None = None) -> np.ndarray:
+        """(m, 3) float32 linear light of hits; `lit` (m, l) is the share of each lamp that reaches them."""
+        lit = np.zeros((0, len(lighting.power)), np.float32) if lit is None else lit
+        return kernel.shade(
+            self.albedo(hits, pixel_rad), hits.rays, hits.face, hits.barycentric, hits.normal, hits.depth_m,
+            self.skin.faces, self.normals, self.skin.gloss, lighting.places_m, lighting.power, lit,
+            np.float32(AMBIENT),
+        )  # fmt: skip
+
+    def lit(self, hits: Hits, lighting: Lighting, rng: np.random.Generator) -> np.ndarray:
+        """(m, l) float32: 1 where a random point of a lamp's disc is seen from a hit, else 0."""
+        seen = np.empty((len(hits.face), len(lighting.power)), np.float32)
+        for number, place in enumerate(lighting.places_m):
+            dither = rng.uniform(-0.7, 0.7, (len(hits.face), 2)).astype(np.float32)
+            rays = kernel.shadow_rays(
+                hits.rays, hits.depth_m, hits.normal, hits.face, place, np.float32(LAMP_RADIUS_M), dither,
+                np.float32(HOUSING_M),
+            )  # fmt: skip
+            seen[:, number] = ~self.in_the_way(rays)
+        return seen

@@ -1,0 +1,159 @@
+"""What one lens sees: exact depth and owner of every pixel, and the light that comes back from it.
+
+Rays go only to pixels in front of which a triangle of the mesh may be, and only what is nearer than what was drawn
+before replaces it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...capture.camera import Intrinsics
+from ...capture.geometry import SE3
+from . import _render_kernel as kernel
+from .caster import Caster, Hits, Lighting
+
+BAND = 1 << 17
+CELL_PX = 6.0
+#: Where a pixel is looked at more closely, as shares of a pixel: at the quarter points.
+QUARTERS = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))
+EDGE_STEP = 0.03
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What one lens would see without noise.
+
+    Args:
+        depth_m: (h, w) float32 along the axis, 0 = nothing there.
+        owner: (h, w) uint8: 0 room, 1.. person, 101.. thing.
+        cosine: (h, w) float32 of the incidence, 0 where nothing is there (depth lens), or None.
+        albedo: (h, w) float32 reflectance in [0, 1] (depth lens), or None.
+        gloss: (h, w) float32 strength of mirror-like reflection (depth lens), or None.
+        color: (h, w, 3) float32 linear light (colour lens), or None; 1 is a white surface in the light of a room.
+    """
+
+    depth_m: np.ndarray
+    owner: np.ndarray
+    cosine: np.ndarray | None = None
+    albedo: np.ndarray | None = None
+    gloss: np.ndarray | None = None
+    color: np.ndarray | None = None
+
+    def copy(self) -> View:
+        """The same view in memory of its own."""
+        optional = (self.cosine, self.albedo, self.gloss, self.color)
+        copies = (None if values is None else values.copy() for values in optional)
+        return View(self.depth_m.copy(), self.owner.copy(), *copies)
+
+
+class LensRenderer:
+    """Draws what one lens sees from one place.
+
+    Args:
+        lens, world_from_lens: the lens and where it stands.
+        lighting: the lamps.
+        with_color: draw light (a colour lens), or reflectance (a depth lens).
+    """
+
+    def __init__(self, lens: Intrinsics, world_from_lens: SE3, lighting: Lighting, with_color: bool) -> None:
+        self.lens, self.pose, self.lighting, self.with_color = lens, world_from_lens, lighting, with_color
+        self.shape = (lens.height_px, lens.width_px)
+        self.rays = lens.rays().reshape(-1, 3)
+        self.pixel_rad = 1.0 / lens.fx_px
+        self._cells = _Cells(lens)
+        self._lens_from_world = world_from_lens.inverse()
+
+    def nothing(self) -> View:
+        """An empty view."""
+        depth_m, owner = np.zeros(self.shape, np.float32), np.zeros(self.shape, np.uint8)
+        if self.with_color:
+            return View(depth_m, owner, color=np.zeros((*self.shape, 3), np.float32))
+        return View(depth_m, owner, *(np.zeros(self.shape, np.float32) for _ in ("cosine", "albedo", "gloss")))
+
+    def draw_room(self, room: Caster) -> View:
+        """What stands, with shadows, every pixel of a picture looked at four times."""
+        view = self.nothing()
+        rng = np.random.default_rng(0)
+        for begin in range(0, len(self.rays), BAND):
+            pixels = np.arange(begin, min(begin + BAND, len(self.rays)))
+            hits = room.cast(self._world_rays(pixels))
+            self._lay(view, pixels, room, hits, shaded=False)
+            if view.color is not None:
+                light = np.zeros((len(pixels), 3), np.float32)
+                for quarter in QUARTERS:
+                    part = room.cast(self._world_rays(pixels, quarter))
+                    lit = room.lit(part, self.lighting, rng)
+                    light += room.shade(part, self.pixel_rad, self.lighting, lit) / np.float32(len(QUARTERS))
+                view.color.reshape(-1, 3)[pixels] = light
+        return view
+
+    def draw(self, behind: View, caster: Caster) -> View:
+        """A mesh in front of, or behind, what was drawn already; `behind` stays as it is."""
+        view = behind.copy()
+        pixels = self._cells.pixels(self._lens_from_world @ caster.vertices_m, caster.skin.faces)
+        if len(pixels):
+            hits = caster.cast(self._world_rays(pixels))
+            if kernel.keep_front(pixels, hits.depth_m, hits.face, behind.depth_m.reshape(-1)):
+                self._lay(view, pixels, caster, hits, shaded=True)
+                self._soften(view, behind, pixels, caster)
+        return view
+
+    def _lay(self, view: View, pixels: np.ndarray, caster: Caster, hits: Hits, shaded: bool) -> None:
+        skin = caster.skin
+        kernel.lay_over(pixels, hits.face, hits.depth_m, view.depth_m.reshape(-1))
+        kernel.lay_over(pixels, hits.face, skin.owner[hits.face], view.owner.reshape(-1))
+        if view.cosine is not None and view.albedo is not None and view.gloss is not None:
+            kernel.lay_over(pixels, hits.face, hits.cosine, view.cosine.reshape(-1))
+            grey = caster.albedo(hits, self.pixel_rad).mean(axis=1)
+            kernel.lay_over(pixels, hits.face, grey, view.albedo.reshape(-1))
+            kernel.lay_over(pixels, hits.face, skin.gloss[hits.face], view.gloss.reshape(-1))
+        if view.color is not None and shaded:
+            light = caster.shade(hits, self.pixel_rad, self.lighting)
+            kernel.lay_over(pixels, hits.face, light, view.color.reshape(-1, 3))
+
+    def _soften(self, view: View, behind: View, pixels: np.ndarray, caster: Caster) -> None:
+        """Outlines in the picture: the mean of several samples, as a pixel of some size sees them."""
+        if view.color is None or behind.color is None:
+            return
+        edge = kernel.edges_among(
+            pixels, view.owner.reshape(-1), view.depth_m.reshape(-1), self.shape[1], np.float32(EDGE_STEP)
+        )
+        chosen, image = pixels[edge], view.color.reshape(-1, 3)
+        if not len(chosen):
+            return
+        for number, quarter in enumerate(QUARTERS):
+            hits = caster.cast(self._world_rays(chosen, quarter))
+            kernel.keep_front(chosen, hits.depth_m, hits.face, behind.depth_m.reshape(-1))
+            light = caster.shade(hits, self.pixel_rad, self.lighting)
+            kernel.mix_samples(
+                chosen, hits.face, light, behind.color.reshape(-1, 3), image, np.float32(1 / (number + 1))
+            )
+
+    def _world_rays(self, pixels: np.ndarray, quarter: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+        rotation, origin = self.pose.rotation.astype(np.float32), self.pose.translation_m.astype(np.float32)
+        shift = np.array([quarter[0] / self.lens.fx_px, quarter[1] / self.lens.fy_px], np.float32)
+        return kernel.world_rays(self.rays, pixels, rotation, origin, shift)
+
+
+class _Cells:
+    """A grid over the plane at depth 1 in front of a lens, which tells the pixels that triangles may touch."""
+
+    def __init__(self, lens: Intrinsics) -> None:
+        rays = lens.rays().reshape(-1, 3)
+        there = rays[:, 2] > 0
+        low, high = rays[there, :2].min(axis=0), rays[there, :2].max(axis=0)
+        per_unit = np.array([lens.fx_px, lens.fy_px]) / CELL_PX
+        columns, rows = (np.ceil((high - low) * per_unit).astype(int) + 1).tolist()
+        cell = np.floor((rays[:, :2] - low) * per_unit).astype(np.int64)
+        self.cell_of_pixel = np.where(there, cell[:, 1] * columns + cell[:, 0], -1).astype(np.int32)
+        self.low, self.per_unit, self.shape = low.astype(float), per_unit, (rows, columns)
+
+    def pixels(self, points_m: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """(m,) flat numbers of the pixels in front of which a triangle of the lens frame may be."""
+        cells = np.zeros(self.shape, np.uint8)
+        (low_x, low_y), (per_x, per_y) = self.low.tolist(), self.per_unit.tolist()
+        kernel.mark_cells(points_m, faces, low_x, low_y, per_x, per_y, cells)
+        return kernel.pixels_of(cells, self.cell_of_pixel)
