@@ -5,7 +5,7 @@
     truth/rig.json           camera_id -> world_from_color
     truth/people.csv         instant,person_id,role,joint,x_m,y_m,z_m,visible_in           COCO-17 names
     truth/tools.csv          instant,tool_id,label,x_m,y_m,z_m,qw,qx,qy,qz,visible_in      world_from_tool
-    truth/tools/<label>.ply  the thing's shape in its own frame;  truth/tools/tips.json
+    truth/tools/, truth/bodies/   shapes of tools, and surfaces of people through time: see truth_shapes
     truth/tracks.csv         time_ns,track_id,label,x_m,y_m,z_m,sigma_m,dx_m,dy_m,dz_m     boxes of whatever moves
     truth/room.ply           the static surfaces;  truth/room_seen.ply  points of them that some camera saw
     truth/fixtures.json      the furniture as oriented boxes;  truth/zones.json  floor areas
@@ -14,6 +14,7 @@
     truth/relations.csv      subject,predicate,object,begin_instant,end_instant            half-open
     truth/unknown.csv        the same columns: nobody could see whether it held
     truth/phases.csv         phase,begin_instant,end_instant
+    truth/faults.json        what went wrong with which camera;  truth/extra/*.json  what else the scenario knows
 
 Every file is optional; what is absent reads as None and is not scored.
 """
@@ -35,6 +36,7 @@ from ..capture.geometry import SE3
 from ..capture.rig_file import pose_from_json
 from ..reconstruction.ply import read_ply
 from ..reconstruction.state import Fixture, OrientedBox, Zone
+from .truth_shapes import read_body, read_tip_m, read_tool_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,18 @@ class Truth:
             return None
         path = self.folder / "foreground" / camera_id / f"{index:06d}.png"
         return cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.exists() else None
+
+    def body(self, person_id: str, instant: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """A person's surface at an instant, vertices (n, 3) and faces (f, 3); None where it is not recorded."""
+        return None if self.folder is None else read_body(self.folder, person_id, instant)
+
+    def tool_shape(self, tool_id: str, label: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """A tool's vertices (n, 3) and faces (f, 3) in its own frame; None where there is no shape of it."""
+        return None if self.folder is None else read_tool_shape(self.folder, tool_id, label)
+
+    def tip_m(self, tool_id: str, label: str) -> np.ndarray | None:
+        """The working point (3,) of a tool in its own frame; None where nothing tells."""
+        return None if self.folder is None else read_tip_m(self.folder, tool_id, label)
 
 
 def read_truth(path: Path | str) -> Truth:

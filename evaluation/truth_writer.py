@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from ..reconstruction.ply import ply_bytes
 from ..reconstruction.state import Fixture, Zone
 from .joints import COCO_17
 from .truth import RelationTruth, TrackTruth
+from .truth_shapes import body_bytes
 
 
 class TruthWriter:
@@ -80,6 +82,23 @@ class TruthWriter:
     def tool_shape(self, label: str, vertices_m: np.ndarray, faces: np.ndarray) -> None:
         """The shape of a thing in its own frame: (n, 3), (f, 3)."""
         self._put(f"tools/{label}.ply", ply_bytes(vertices_m, faces))
+
+    def tips(self, tip_m: Mapping[str, np.ndarray]) -> None:
+        """The working points (3,) of tools by label, in their own frames."""
+        self._put("tools/tips.json", canonical_json({label: np.asarray(tip).tolist() for label, tip in tip_m.items()}))
+
+    def body(self, person_id: str, instants: np.ndarray, vertices_m: np.ndarray, faces: np.ndarray) -> None:
+        """A stretch of a person's surface: (k,) instants, at most truth_shapes.BODY_CHUNK, (k, n, 3) and (f, 3)."""
+        name = f"bodies/{person_id}/{int(instants[0]):06d}.npz"
+        self._put(name, body_bytes(instants, vertices_m, faces), durable=False)
+
+    def faults(self, value: Mapping[str, Any]) -> None:
+        """What went wrong with which camera, as plain JSON."""
+        self._put("faults.json", canonical_json(dict(value)))
+
+    def extra(self, name: str, value: Mapping[str, Any]) -> None:
+        """What else the scenario knows, as plain JSON in extra/<name>.json."""
+        self._put(f"extra/{name}.json", canonical_json(dict(value)))
 
     def tracks(self, tracks: Iterable[TrackTruth]) -> None:
         """The boxes of whatever moves."""
