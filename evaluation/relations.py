@@ -16,13 +16,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from ..reconstruction.state import Fixture
+from .rows import RelationRow
 from .truth import Truth
-from .twin_tables import RelationRow, TwinTables, node_name
+from .twin_tables import TwinTables, node_name
 
 SYMMETRIC = frozenset({"close_to", "touching"})
 GEOMETRIC = frozenset({"close_to", "touching", "on", "inside_zone", "entered", "left"})
@@ -61,6 +63,16 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class RelationF1:
+    """The F1 of a whole graph, in [0, 1], None where nothing defines it: pooled, and the plain mean over predicates."""
+
+    frames: float | None
+    frames_macro: float | None
+    intervals: float | None
+    intervals_macro: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class RelationScores:
     """The relations against truth.
 
@@ -71,6 +83,9 @@ class RelationScores:
         num_ignored: rows of the twin about furniture or predicates of which the truth does not speak.
         names: the true name of every name of the twin that has one.
         missed, wrong: the intervals behind the counts, "a predicate b [begin, end) s".
+        shifted: F1 of the graph that the twin would have claimed with all thresholds multiplied by a factor, by that
+            factor ("0.8", "1.2"); None where it cannot be derived again. The truth keeps its own thresholds, so that a
+            steep fall says that the score hangs on them, and a rise that they do not fit what is measured.
     """
 
     frames: Count
@@ -82,6 +97,26 @@ class RelationScores:
     names: dict[str, str]
     missed: tuple[str, ...]
     wrong: tuple[str, ...]
+    shifted: dict[str, RelationF1] | None = None
+
+    def f1(self) -> RelationF1:
+        """The F1 of the whole graph."""
+        return RelationF1(
+            self.frames.f1, macro_f1(self.frames_by_predicate), self.intervals.f1, macro_f1(self.intervals_by_predicate)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "frames": _family(self.frames, self.frames_by_predicate),
+            "intervals": _family(self.intervals, self.intervals_by_predicate),
+            "unknown_recall": self.unknown_recall,
+            "num_ignored": self.num_ignored,
+            "names": dict(self.names),
+            "missed": list(self.missed),
+            "wrong": list(self.wrong),
+            "shifted": None if self.shifted is None else {name: asdict(f1) for name, f1 in self.shifted.items()},
+        }
 
 
 def score_relations(tables: TwinTables, truth: Truth, track_names: Mapping[str, str]) -> RelationScores | None:
@@ -248,3 +283,8 @@ def macro_f1(counts: Mapping[str, Count]) -> float | None:
     """The plain mean of the F1 of the predicates for which it is defined."""
     values = [count.f1 for count in counts.values() if count.f1 is not None]
     return sum(values) / len(values) if values else None
+
+
+def _family(total: Count, parts: Mapping[str, Count]) -> dict[str, Any]:
+    by_name = {name: count.to_json() for name, count in parts.items()}
+    return {**total.to_json(), "macro_f1": macro_f1(parts), "by_predicate": by_name}

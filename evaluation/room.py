@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .surfaces import distance_to_surface_m, sample_surface
 from .truth import Truth
 
 DISTANCES_MM = (5, 10, 20)
 NUM_SAMPLES = 200_000
-SEED = 20260101
+CURVE_MM = tuple(range(1, 51))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class RoomScores:
         completeness: share in [0, 1] of the true surface that any camera saw within so many millimetres of the
             reconstruction; None without a record of what was seen.
         f_score: harmonic mean of the two.
+        precision_curve, completeness_curve: the same shares within 1, 2, ... 50 mm.
     """
 
     accuracy_median_mm: float
@@ -38,6 +40,8 @@ class RoomScores:
     precision: dict[str, float]
     completeness: dict[str, float] | None
     f_score: dict[str, float] | None
+    precision_curve: tuple[float, ...]
+    completeness_curve: tuple[float, ...] | None
 
 
 def score_room(vertices_m: np.ndarray, faces: np.ndarray, truth: Truth) -> RoomScores | None:
@@ -53,14 +57,14 @@ def score_room(vertices_m: np.ndarray, faces: np.ndarray, truth: Truth) -> RoomS
     samples = sample_surface(vertices_m, faces, NUM_SAMPLES)
     to_truth_mm = 1000 * distance_to_surface_m(samples, truth.room_vertices_m, truth.room_faces)
     precision = _shares(to_truth_mm, DISTANCES_MM)
-    completeness = f_score = None
+    completeness = f_score = curve = None
     if truth.room_seen_m is not None:
         from_truth_mm = 1000 * distance_to_surface_m(truth.room_seen_m, vertices_m, faces)
-        completeness = _shares(from_truth_mm, DISTANCES_MM)
+        completeness, curve = _shares(from_truth_mm, DISTANCES_MM), _curve(from_truth_mm)
         f_score = {key: harmonic_mean(precision[key], completeness[key]) for key in precision}
     return RoomScores(
         float(np.median(to_truth_mm)), float(np.mean(to_truth_mm)), float(np.percentile(to_truth_mm, 90)),
-        precision, completeness, f_score,
+        precision, completeness, f_score, _curve(to_truth_mm), curve,
     )  # fmt: skip
 
 
@@ -69,36 +73,9 @@ def harmonic_mean(a: float, b: float) -> float:
     return 2 * a * b / (a + b) if a + b > 0 else 0.0
 
 
-def sample_surface(vertices_m: np.ndarray, faces: np.ndarray, num_samples: int) -> np.ndarray:
-    """(n, 3) points spread evenly over the area of a mesh, the same each time; of a point cloud, its points."""
-    vertices_m = np.asarray(vertices_m, dtype=np.float64)
-    if not len(faces):
-        return vertices_m
-    corners = vertices_m[faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    rng = np.random.default_rng(SEED)
-    face = rng.choice(len(faces), num_samples, p=area / area.sum())
-    root, second = np.sqrt(rng.random(num_samples))[:, None], rng.random(num_samples)[:, None]
-    a, b, c = np.moveaxis(corners[face], 1, 0)
-    return (1 - root) * a + root * (1 - second) * b + root * second * c
-
-
-def distance_to_surface_m(points_m: np.ndarray, vertices_m: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(n,) metres from points (n, 3) to the nearest triangle, or to the nearest point of a point cloud."""
-    if not len(faces):
-        from scipy.spatial import KDTree
-
-        return KDTree(vertices_m).query(points_m)[0]
-    import open3d as o3d
-
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(
-        o3d.core.Tensor.from_numpy(np.ascontiguousarray(vertices_m, np.float32)),
-        o3d.core.Tensor.from_numpy(np.ascontiguousarray(faces, np.uint32)),
-    )
-    distance = scene.compute_distance(o3d.core.Tensor.from_numpy(np.ascontiguousarray(points_m, np.float32)))
-    return distance.numpy().astype(np.float64)
-
-
 def _shares(distance_mm: np.ndarray, limits_mm: Sequence[int]) -> dict[str, float]:
     return {f"{limit}_mm": float(np.mean(distance_mm <= limit)) for limit in limits_mm}
+
+
+def _curve(distance_mm: np.ndarray) -> tuple[float, ...]:
+    return tuple(_shares(distance_mm, CURVE_MM).values())

@@ -1,22 +1,28 @@
 """How right the tracks are: who was found, where, and under how many names.
 
-At each true instant the tracks are paired with the true things by smallest total distance on the ground plane within a
-gate; a pair of the instant before is kept while it stays inside the gate (CLEAR MOT, Bernardin and Stiefelhagen 2008).
-IDF1 (Ristani et al. 2016) pairs whole tracks instead, one to one, so that most instants agree.
+Pairs per instant and identities are those of identities.py, on the ground plane within a gate of 0.5 m; HOTA is that of
+hota.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from .truth import TrackTruth, Truth
-from .twin_tables import TrackRows
+from .hota import HotaScores, score_hota
+from .identities import (
+    assign_identities,
+    count_switches,
+    ground_encounters,
+    pair_instants,
+    score_identities,
+)
+from .rows import TrackRows
+from .sampling import Blend, by_track
+from .truth import Truth
 
 GATE_M = 0.5
-LONGEST_BLEND_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,63 +53,54 @@ class TrackScores:
     """All true things together.
 
     Args:
-        recall, precision: shares in [0, 1] of true and of tracked instants that were paired.
+        recall, precision: shares in [0, 1] of true and of tracked instants that were paired; None where there are none.
         rmse_m, rmse_3d_m: over all pairs, metres; `people_rmse_m` over people alone (ground plane).
-        mota: 1 - (missed + false + switches) / true instants; may be negative.
-        idf1: 2 IDTP / (true + tracked instants).
-        num_switches: identity changes.
-        num_ghosts: tracks that were never paired with anything.
+        mota, idf1, num_switches, num_ghosts: as in identities.py.
+        hota: as in hota.py.
         entities: per true thing.
     """
 
-    recall: float
-    precision: float
+    recall: float | None
+    precision: float | None
     rmse_m: float | None
     rmse_3d_m: float | None
     people_rmse_m: float | None
-    mota: float
-    idf1: float
+    mota: float | None
+    idf1: float | None
     num_switches: int
     num_ghosts: int
+    hota: HotaScores | None
     entities: dict[str, EntityScores]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampledTracks:
-    """Tracks at the true instants: ids (k,), labels (k,), centres (k, t, 3) with NaN where a track has none."""
+    """Tracks at the true instants.
+
+    Args:
+        track_ids, labels: (k,).
+        center_m: (k, t, 3) with NaN where a track has none.
+        sigma_m: (k, t) standard deviation per axis, NaN where nothing is said.
+    """
 
     track_ids: list[str]
     labels: list[str]
     center_m: np.ndarray
+    sigma_m: np.ndarray
 
 
 def sample_tracks(rows: TrackRows, times_ns: np.ndarray, step_ns: int) -> SampledTracks:
-    """Tracks at the true instants.
-
-    A linear blend of the two neighbouring rows of the same track where these are at most three true steps apart, else
-    the nearest row within half a step, else nothing.
-    """
-    ids = list(dict.fromkeys(str(name) for name in rows.track_id))
-    center_m, labels = np.full((len(ids), len(times_ns), 3), np.nan), []
-    for k, name in enumerate(ids):
-        mine = np.flatnonzero(rows.track_id == name)
-        mine = mine[np.argsort(rows.time_ns[mine], kind="stable")]
+    """Tracks at the true instants, by the rule of sampling.py."""
+    ids, labels, centres, sigmas = [], [], [], []
+    for name, mine in by_track(rows.track_id, rows.time_ns):
         names, counts = np.unique([str(label) for label in rows.label[mine]], return_counts=True)
+        blend = Blend.at(rows.time_ns[mine], times_ns, step_ns)
+        ids.append(name)
         labels.append(str(names[counts.argmax()]))
-        center_m[k] = _sample(rows.time_ns[mine], rows.center_m[mine], times_ns, step_ns)
-    return SampledTracks(ids, labels, center_m)
-
-
-def _sample(time_ns: np.ndarray, center_m: np.ndarray, wanted_ns: np.ndarray, step_ns: int) -> np.ndarray:
-    after = np.searchsorted(time_ns, wanted_ns).clip(0, len(time_ns) - 1)
-    before = np.where(time_ns[after] == wanted_ns, after, np.maximum(after - 1, 0))
-    span = time_ns[after] - time_ns[before]
-    inside = (time_ns[before] <= wanted_ns) & (wanted_ns <= time_ns[after]) & (span <= LONGEST_BLEND_STEPS * step_ns)
-    share = np.where(span > 0, (wanted_ns - time_ns[before]) / np.maximum(span, 1), 0.0)[:, None]
-    blended = (1 - share) * center_m[before] + share * center_m[after]
-    nearest = np.where(np.abs(time_ns[after] - wanted_ns) < np.abs(time_ns[before] - wanted_ns), after, before)
-    close = 2 * np.abs(time_ns[nearest] - wanted_ns) <= step_ns
-    return np.where(inside[:, None], blended, np.where(close[:, None], center_m[nearest], np.nan))
+        centres.append(blend.of(rows.center_m[mine]))
+        sigmas.append(np.full(len(times_ns), np.nan) if rows.sigma_m is None else blend.of(rows.sigma_m[mine]))
+    shape = (len(ids), len(times_ns))
+    return SampledTracks(ids, labels, np.reshape(centres, (*shape, 3)), np.reshape(sigmas, shape))
 
 
 def score_tracks(rows: TrackRows, truth: Truth, gate_m: float = GATE_M) -> TrackScores | None:
@@ -117,31 +114,22 @@ def score_tracks(rows: TrackRows, truth: Truth, gate_m: float = GATE_M) -> Track
     if not truth.tracks:
         return None
     sampled = sample_tracks(rows, truth.times_ns, truth.step_ns)
-    true_m = np.stack([_true_centres(track, truth.times_ns) for track in truth.tracks.values()])
-    pairs = _pair_instants(true_m, sampled.center_m, gate_m)
-    offset = np.full_like(true_m, np.nan)
-    if len(sampled.track_ids):
-        paired_m = sampled.center_m[pairs.clip(0), np.arange(true_m.shape[1])]
-        offset = np.where((pairs >= 0)[..., None], paired_m - true_m, np.nan)
-    chosen = assign_tracks(true_m, sampled.center_m, gate_m)
+    true_m = true_centres(truth)
+    encounters = ground_encounters(true_m, sampled.center_m)
+    pairs = pair_instants(encounters, gate_m)
+    offset = paired_offset_m(pairs, true_m, sampled.center_m)
+    chosen, _ = assign_identities(encounters, gate_m)
     entities = {
         name: _entity(pairs[i], true_m[i], offset[i], sampled, chosen.get(i))
         for i, name in enumerate(truth.tracks)
     }  # fmt: skip
-    num_true, num_tracked = int(_there(true_m).sum()), int(_there(sampled.center_m).sum())
-    num_pairs = int((pairs >= 0).sum())
-    switches = sum(entity.num_switches for entity in entities.values())
-    same = sum(int((_near(true_m[i], sampled.center_m[k], gate_m)).sum()) for i, k in chosen.items())
     people = [i for i, track in enumerate(truth.tracks.values()) if track.label == "person"]
+    identities = score_identities(encounters, pairs, gate_m)
     return TrackScores(
-        recall=num_pairs / max(num_true, 1),
-        precision=num_pairs / max(num_tracked, 1),
-        rmse_m=rms(offset[..., :2]), rmse_3d_m=rms(offset), people_rmse_m=rms(offset[people][..., :2]),
-        mota=1 - ((num_true - num_pairs) + (num_tracked - num_pairs) + switches) / max(num_true, 1),
-        idf1=2 * same / max(num_true + num_tracked, 1),
-        num_switches=switches,
-        num_ghosts=len(sampled.track_ids) - len(set(pairs[pairs >= 0].tolist())),
-        entities=entities,
+        identities.recall, identities.precision,
+        rms(offset[..., :2]), rms(offset), rms(offset[people][..., :2]),
+        identities.mota, identities.idf1, identities.num_switches, identities.num_ghosts,
+        score_hota(encounters), entities,
     )  # fmt: skip
 
 
@@ -151,19 +139,26 @@ def match_names(rows: TrackRows | None, truth: Truth, gate_m: float = GATE_M) ->
         return {}
     sampled = sample_tracks(rows, truth.times_ns, truth.step_ns)
     names = list(truth.tracks)
-    true_m = np.stack([_true_centres(track, truth.times_ns) for track in truth.tracks.values()])
-    return {sampled.track_ids[k]: names[i] for i, k in assign_tracks(true_m, sampled.center_m, gate_m).items()}
+    chosen, _ = assign_identities(ground_encounters(true_centres(truth), sampled.center_m), gate_m)
+    return {sampled.track_ids[k]: names[i] for i, k in chosen.items()}
 
 
-def assign_tracks(true_m: np.ndarray, tracked_m: np.ndarray, gate_m: float) -> Mapping[int, int]:
-    """True row -> tracked row, one to one, with the most instants inside the gate; rows are (n, t, 3) with NaN."""
-    from scipy.optimize import linear_sum_assignment
+def true_centres(truth: Truth) -> np.ndarray:
+    """(n, t, 3) the centres of all true things at all instants, NaN where one does not exist."""
+    tracks = list((truth.tracks or {}).values())
+    centres = np.full((len(tracks), len(truth.times_ns), 3), np.nan)
+    for i, track in enumerate(tracks):
+        centres[i, np.searchsorted(truth.times_ns, track.time_ns)] = track.center_m
+    return centres
 
-    if not len(tracked_m):
-        return {}
-    agree = np.array([[_near(a, b, gate_m).sum() for b in tracked_m] for a in true_m])
-    rows, columns = linear_sum_assignment(-agree)
-    return {int(i): int(k) for i, k in zip(rows, columns, strict=True) if agree[i, k] > 0}
+
+def paired_offset_m(pairs: np.ndarray, true_m: np.ndarray, claimed_m: np.ndarray) -> np.ndarray:
+    """(n, t, ...) claim minus truth of each pair (n, t), NaN without one; values are (n, t, ...) and (k, t, ...)."""
+    if not len(claimed_m):
+        return np.full_like(true_m, np.nan)
+    paired = claimed_m[pairs.clip(0), np.arange(true_m.shape[1])]
+    has_one = (pairs >= 0).reshape(*pairs.shape, *(1,) * (true_m.ndim - 2))
+    return np.where(has_one, paired - true_m, np.nan)
 
 
 def rms(values: np.ndarray) -> float | None:
@@ -178,48 +173,12 @@ def _entity(
 ) -> EntityScores:
     found = pairs[pairs >= 0]
     labels = [sampled.labels[k] for k in found]
+    num_there = int(np.isfinite(true_m).all(axis=-1).sum())
     return EntityScores(
-        recall=len(found) / max(int(_there(true_m).sum()), 1),
+        recall=len(found) / max(num_there, 1),
         rmse_m=rms(offset[:, :2]), rmse_3d_m=rms(offset),
         num_identities=len(set(found.tolist())),
-        num_switches=int((np.diff(found) != 0).sum()),
+        num_switches=count_switches(pairs),
         labels={label: labels.count(label) / len(labels) for label in sorted(set(labels))},
         track_id=None if chosen is None else sampled.track_ids[chosen],
     )  # fmt: skip
-
-
-def _pair_instants(true_m: np.ndarray, tracked_m: np.ndarray, gate_m: float) -> np.ndarray:
-    """(n, t) the tracked row paired with each true row at each instant, -1 = none."""
-    from scipy.optimize import linear_sum_assignment
-
-    pairs = np.full(true_m.shape[:2], -1, dtype=np.int64)
-    if not len(tracked_m):
-        return pairs
-    last = np.full(len(true_m), -1)
-    for t in range(true_m.shape[1]):
-        distance = np.linalg.norm(true_m[:, None, t, :2] - tracked_m[None, :, t, :2], axis=-1)
-        allowed = np.isfinite(distance) & (distance <= gate_m)
-        cost = np.where(allowed, distance, 1e6)
-        for i in np.flatnonzero(last >= 0):
-            if allowed[i, last[i]]:
-                cost[i, last[i]] -= 1e3
-        rows, columns = linear_sum_assignment(cost)
-        for i, k in zip(rows, columns, strict=True):
-            if allowed[i, k]:
-                pairs[i, t] = last[i] = k
-    return pairs
-
-
-def _true_centres(track: TrackTruth, times_ns: np.ndarray) -> np.ndarray:
-    centres = np.full((len(times_ns), 3), np.nan)
-    centres[np.searchsorted(times_ns, track.time_ns)] = track.center_m
-    return centres
-
-
-def _there(center_m: np.ndarray) -> np.ndarray:
-    return np.asarray(np.isfinite(center_m).all(axis=-1))
-
-
-def _near(a: np.ndarray, b: np.ndarray, gate_m: float) -> np.ndarray:
-    distance = np.linalg.norm(a[:, :2] - b[:, :2], axis=-1)
-    return np.asarray(np.isfinite(distance) & (distance <= gate_m))

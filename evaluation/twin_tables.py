@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..capture.clock import ClockModel
 from ..capture.errors import InputError
+from ..capture.geometry import SE3
 from ..reconstruction.ply import read_ply
-from ..reconstruction.state import Fixture
+from ..reconstruction.state import Fixture, OrientedBox
+from .cost import read_cost_log
+from .plain_export import (
+    mask_reader,
+    read_exported_clocks,
+    read_exported_people,
+    read_exported_phases,
+    read_exported_relations,
+    read_exported_rig,
+    read_exported_tools,
+    read_exported_tracks,
+)
+from .rows import CostLog, MaskReader, MeshReader, PeopleRows, PhaseRow, RelationRow, ToolRows, TrackRows
+from .shifted_thresholds import relations_with_thresholds
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..facade import Twin
 
-
-@dataclass(frozen=True, slots=True)
-class RelationRow:
-    """One relation over [begin_ns, end_ns), rig clock; state is "true" or "unknown"."""
-
-    subject: str
-    predicate: str
-    object: str
-    begin_ns: int
-    end_ns: int
-    state: str = "true"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TrackRows:
-    """The rows of all tracks, in any order.
-
-    Args:
-        time_ns: (n,) int64, rig clock.
-        track_id, label: (n,) of str.
-        center_m: (n, 3) centre of the thing's box, world.
-        predicted: (n,) bool, True where nothing measured it.
-    """
-
-    time_ns: np.ndarray
-    track_id: np.ndarray
-    label: np.ndarray
-    center_m: np.ndarray
-    predicted: np.ndarray
+RelationsAt = Callable[[float], tuple[RelationRow, ...]]
+"""A factor on all thresholds -> the relations that the twin would then claim."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +46,16 @@ class TwinTables:
         relations: the intervals of the scene graph.
         room_vertices_m, room_faces: (n, 3), (f, 3) the standing room; no faces (0, 3) = points.
         fixtures: the furniture, for matching names by place.
+        people: skeletons.
+        tools: poses of tools.
+        phases: phases of the procedure.
+        poses: `world_from_camera` by camera; `pose_covariance` (6, 6) in its tangent (rad, then m), where stated.
+        clocks: the clock of each camera.
+        foreground: masks of what is not the room.
+        flying: masks of the depth pixels that were thrown away because nothing is there.
+        bodies: meshes of people.
+        relations_at: the graph derived again with other thresholds.
+        cost: what the build cost.
     """
 
     tracks: TrackRows | None = None
@@ -66,6 +63,43 @@ class TwinTables:
     room_vertices_m: np.ndarray | None = None
     room_faces: np.ndarray | None = None
     fixtures: tuple[Fixture, ...] = ()
+    people: PeopleRows | None = None
+    tools: ToolRows | None = None
+    phases: tuple[PhaseRow, ...] | None = None
+    poses: Mapping[str, SE3] | None = None
+    pose_covariance: Mapping[str, np.ndarray] = field(default_factory=dict)
+    clocks: Mapping[str, ClockModel] | None = None
+    foreground: MaskReader | None = None
+    flying: MaskReader | None = None
+    bodies: MeshReader | None = None
+    relations_at: RelationsAt | None = None
+    cost: CostLog | None = None
+
+    def moved(self, new_from_old: SE3) -> TwinTables:
+        """The same twin seen from another world."""
+        changes: dict[str, object] = {}
+        if self.tracks is not None:
+            changes["tracks"] = replace(self.tracks, center_m=new_from_old @ self.tracks.center_m)
+        if self.room_vertices_m is not None:
+            changes["room_vertices_m"] = new_from_old @ np.asarray(self.room_vertices_m)
+        if self.people is not None:
+            changes["people"] = replace(self.people, joints_m=new_from_old @ self.people.joints_m)
+        if self.tools is not None:
+            changes["tools"] = replace(
+                self.tools,
+                rotation=new_from_old.rotation @ self.tools.rotation,
+                translation_m=new_from_old @ self.tools.translation_m,
+            )
+        if self.poses is not None:
+            changes["poses"] = {name: new_from_old @ pose for name, pose in self.poses.items()}
+        if self.bodies is not None:
+            changes["bodies"] = _moved_meshes(self.bodies, new_from_old)
+        changes["fixtures"] = tuple(
+            replace(fixture, box=OrientedBox(new_from_old @ fixture.box.center_m,
+                    new_from_old.rotation @ fixture.box.rotation, fixture.box.extent_m))
+            for fixture in self.fixtures
+        )  # fmt: skip
+        return replace(self, **changes)
 
 
 def node_name(track_id: str) -> str:
@@ -74,14 +108,15 @@ def node_name(track_id: str) -> str:
 
 
 def track_rows(table: pa.Table) -> TrackRows:
-    """From an Arrow table with the columns time_ns, track_id, label, x_m, y_m, z_m and perhaps predicted."""
+    """From an Arrow table: time_ns, track_id, label, x_m, y_m, z_m, and perhaps predicted and sigma_m."""
     columns = {name: table.column(name).to_numpy() for name in ("time_ns", "x_m", "y_m", "z_m")}
-    has_flag = "predicted" in table.column_names
+    has_flag, has_sigma = (name in table.column_names for name in ("predicted", "sigma_m"))
     predicted = np.asarray(table.column("predicted").to_pylist(), bool) if has_flag else np.zeros(len(table), bool)
     return TrackRows(
         columns["time_ns"].astype(np.int64), np.array(table.column("track_id").to_pylist(), dtype=object),
         np.array(table.column("label").to_pylist(), dtype=object),
         np.stack([columns[axis] for axis in ("x_m", "y_m", "z_m")], axis=1).astype(np.float64), predicted,
+        table.column("sigma_m").to_numpy().astype(np.float64) if has_sigma else None,
     )  # fmt: skip
 
 
@@ -99,42 +134,46 @@ def from_plain_export(folder: Path | str) -> TwinTables:
     """
     folder = Path(folder)
     room = read_ply(folder / "room.ply") if (folder / "room.ply").exists() else None
-    tracks, relations = _read_csv(folder / "tracks.csv"), _read_csv(folder / "relations.csv")
+    rig = read_exported_rig(folder)
     try:
         return TwinTables(
-            None if tracks is None else _tracks_from_text(tracks),
-            None if relations is None else tuple(_relation_from_text(row) for row in relations),
-            None if room is None else room.vertices_m, None if room is None else room.faces,
-        )  # fmt: skip
-    except (KeyError, ValueError) as error:
+            tracks=read_exported_tracks(folder),
+            relations=read_exported_relations(folder),
+            room_vertices_m=None if room is None else room.vertices_m,
+            room_faces=None if room is None else room.faces,
+            people=read_exported_people(folder),
+            tools=read_exported_tools(folder),
+            phases=read_exported_phases(folder),
+            poses=None if rig is None else {name: camera.world_from_camera for name, camera in rig.cameras.items()},
+            pose_covariance={} if rig is None else dict(rig.covariance),
+            clocks=read_exported_clocks(folder),
+            foreground=mask_reader(folder / "foreground"),
+            flying=mask_reader(folder / "flying"),
+        )
+    except (KeyError, ValueError, TypeError) as error:
         raise InputError("the export cannot be read", where=str(folder), why=repr(error)) from error
 
 
 def from_twin(twin: Twin) -> TwinTables:
-    """From a twin on disk."""
-    room = twin.room
+    """From a twin on disk. Masks need the recording too: see `foreground.twin_masks`."""
+    room, rig = twin.room, twin.rig
     return TwinTables(
-        track_rows(twin.tracks), relation_rows(twin.relations), room.vertices_m, room.faces, room.fixtures
+        tracks=track_rows(twin.tracks),
+        relations=relation_rows(twin.relations),
+        room_vertices_m=room.vertices_m,
+        room_faces=room.faces,
+        fixtures=room.fixtures,
+        poses={name: camera.world_from_camera for name, camera in rig.cameras.items()},
+        pose_covariance=dict(rig.covariance),
+        clocks=twin.archive.clocks or None,
+        relations_at=lambda factor: relations_with_thresholds(twin, factor),
+        cost=read_cost_log(twin.path),
     )
 
 
-def _read_csv(path: Path) -> list[dict[str, str]] | None:
-    if not path.exists():
-        return None
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def _moved_meshes(bodies: MeshReader, new_from_old: SE3) -> MeshReader:
+    def read(entity: str, time_ns: int) -> tuple[np.ndarray, np.ndarray] | None:
+        mesh = bodies(entity, time_ns)
+        return None if mesh is None else (new_from_old @ mesh[0], mesh[1])
 
-
-def _tracks_from_text(rows: Sequence[Mapping[str, str]]) -> TrackRows:
-    return TrackRows(
-        np.array([int(row["time_ns"]) for row in rows], np.int64),
-        np.array([row["track_id"] for row in rows], dtype=object),
-        np.array([row["label"] for row in rows], dtype=object),
-        np.array([[float(row[axis]) for axis in ("x_m", "y_m", "z_m")] for row in rows]).reshape(-1, 3),
-        np.zeros(len(rows), bool),
-    )  # fmt: skip
-
-
-def _relation_from_text(row: Mapping[str, str]) -> RelationRow:
-    times = (int(row["begin_ns"]), int(row["end_ns"]))
-    return RelationRow(row["subject"], row["predicate"], row["object"], *times, row.get("state") or "true")
+    return read

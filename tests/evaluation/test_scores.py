@@ -10,7 +10,7 @@ from ortwin.capture.errors import InputError
 from ortwin.capture.geometry import SE3
 from ortwin.evaluation.relations import Count, match_fixtures, match_spans, span_iou
 from ortwin.evaluation.room import distance_to_surface_m, sample_surface
-from ortwin.evaluation.scores import evaluate_twin
+from ortwin.evaluation.scores import FAMILIES, evaluate_twin
 from ortwin.evaluation.tracks import sample_tracks
 from ortwin.evaluation.truth import RelationTruth, TrackTruth, Truth, read_truth
 from ortwin.evaluation.truth_writer import TruthWriter
@@ -199,10 +199,16 @@ def test_a_ghost_is_wrong_and_unknown_furniture_is_ignored() -> None:
 
 def test_absent_is_absent() -> None:
     truth = make_truth()
-    nothing = evaluate_twin(TwinTables(), truth)
-    assert nothing.to_json() == {"room": None, "tracks": None, "relations": None}
-    unknowing = evaluate_twin(tables_of(truth), Truth(truth.times_ns))
-    assert unknowing.to_json() == {"room": None, "tracks": None, "relations": None}
+    for nothing, who in (
+        (evaluate_twin(TwinTables(), truth), "the twin has no"),
+        (evaluate_twin(tables_of(truth), Truth(truth.times_ns)), "the truth has no"),
+    ):
+        document = nothing.to_json()
+        assert set(document) == {*FAMILIES, "absent"}
+        assert all(document[name] is None for name in FAMILIES)
+        assert set(nothing.absent) == set(FAMILIES)
+        assert nothing.absent["room"].startswith(who)
+        assert nothing.absent["relations"].startswith(who)
 
 
 def test_tracks_are_blended_between_rows_and_not_across_gaps() -> None:

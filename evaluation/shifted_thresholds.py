@@ -1,0 +1,67 @@
+"""The scene graph of a twin as it would be with other thresholds, derived in memory; the twin stays as it is.
+
+A score that only holds at the very thresholds of docs/predicates.md is worth little. Every threshold compares a measure
+with a number, so that multiplying all numbers by a factor is the same as dividing all measures by it: gaps, heights
+over a top, shares of a footprint, depths in a zone, and with them the noise of the gaps and the reach of what is
+unseen, so that these allowances keep their metres. Minimum durations are no thresholds and stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..capture.config import config_from_mapping
+from ..facade import Twin, solid_reader
+from ..scenegraph.graph_builder import GraphBuilder, GraphConfig
+from ..scenegraph.pair_features import PairFeatures, compute_pair_features
+from ..scenegraph.window_tables import scene_window
+from .rows import RelationRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNSCALED = ("times_ns", "subject_index", "object_index", "footprint_slope_per_m", "present", "observed")
+
+
+def relations_with_thresholds(twin: Twin, factor: float) -> tuple[RelationRow, ...]:
+    """The relations of a twin with all thresholds multiplied by a factor.
+
+    Args:
+        twin: a complete twin.
+        factor: greater than 0; 1 gives the graph as it is stored, its intervals whole.
+    """
+    settings = twin.archive.head["config"]
+    config = config_from_mapping(GraphConfig, settings["graph"])
+    config = replace(config, unseen_speed_m_s=config.unseen_speed_m_s / factor)
+    every_ns = twin.times_ns
+    interval_ns = int(np.median(np.diff(every_ns))) if len(every_ns) > 1 else 1_000_000_000
+    builder = GraphBuilder(config, interval_ns)
+    for features in _features(twin, settings["dynamic"]):
+        builder.push(divided(features, factor))
+    return tuple(
+        RelationRow(row.subject_id, row.predicate, row.object_id, row.begin_ns, row.end_ns, str(row.state))
+        for row in builder.finish()
+    )
+
+
+def divided(features: PairFeatures, factor: float) -> PairFeatures:
+    """All measures divided by a factor; who is paired with whom, and when, stays."""
+    scaled = {}
+    for item in fields(features):
+        array = getattr(features, item.name)
+        if isinstance(array, np.ndarray) and item.name not in UNSCALED:
+            scaled[item.name] = array / factor
+    return replace(features, **scaled)
+
+
+def _features(twin: Twin, dynamic: dict) -> Iterator[PairFeatures]:
+    sigma_m = dynamic["surface_voxel_m"] / 2
+    for number in range(twin.num_segments):
+        frames = twin.archive.read_segment("moving", number, "frames")
+        times_ns = np.unique(frames["time_ns"].to_numpy())
+        tracks = twin.archive.read_segment("tracks", number, "tracks")
+        read_surface = solid_reader(twin.archive, number, dynamic["thickness_m"])
+        yield compute_pair_features(scene_window(times_ns, tracks, twin.room, sigma_m, read_surface))
