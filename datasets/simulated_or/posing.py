@@ -9,7 +9,9 @@ import numpy as np
 from ...capture.geometry import SE3
 from .body import BodyShape
 from .gait import highest_hips_m, leg_length_m
-from .turning import about_y, about_z, angle_about, first_zero, part, rotation, swing_between, two_bones
+from ._turning_kernel import rotation as turned_by
+from ._turning_kernel import solve_arm, two_bones
+from .turning import about_y, about_z, first_zero, rotation
 
 SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
 PELVIS_SHARE = 0.4
@@ -18,9 +20,8 @@ NECK = ("neck01", "neck02", "neck03", "head")
 GREATEST_LEAN_RAD, GREATEST_TWIST_RAD = 1.05, 0.75
 EFFORTS = np.linspace(0.0, 1.0, 9)
 STRAIGHT_ARM = 0.985
-SHOULDER_SHARES = (0.13, 0.38)
-FOREARM_TWIST = (0.3, 0.65, 1.0)
-TWIST_LIMIT_RAD = 1.5
+# Clavicle, shoulder, first half of the upper arm, three parts of the forearm, greatest twist, rounds: see solve_arm.
+ARM_SHARES = np.array([0.13, 0.38, 0.4, 0.3, 0.65, 1.0, 1.5, 4.0])
 LOOK_LIMIT_RAD = (1.1, 0.75)
 
 
@@ -87,11 +88,11 @@ class Poser:
         hips_m = self._hips(wish, turn, bend)
         world = np.tile(turn, (len(self.shape.bone_names), 1, 1))
 
-        world[0] = turn @ rotation(PELVIS_SHARE * bend)
+        world[0] = turn @ turned_by(PELVIS_SHARE * bend)
         for suffix in (".L", ".R"):
             world[self.number["pelvis" + suffix]] = world[0]
         for name, share in zip(SPINE, SPINE_SHARES, strict=True):
-            world[self.number[name]] = turn @ rotation(share * bend)
+            world[self.number[name]] = turn @ turned_by(share * bend)
         chest = world[self.number["spine01"]]
         chest_m = self._chest_m(hips_m, turn, bend[None])[0]
         for side in (0, 1):
@@ -114,7 +115,7 @@ class Poser:
         """(3,) middle of the hips: back as the trunk goes forward, and no higher than the legs allow."""
         back = turn @ np.array([-0.14 * np.sin(bend[1]), -0.05 * np.sin(-bend[0]), 0.0])
         middle = np.array([*wish.root_m, wish.hips_z_m]) + back
-        pelvis = turn @ rotation(PELVIS_SHARE * bend)
+        pelvis = turn @ turned_by(PELVIS_SHARE * bend)
         lowest = middle[2]
         for side, suffix in enumerate((".L", ".R")):
             offset = pelvis @ (self.heads["upperleg01" + suffix] - self.hips_m)
@@ -189,7 +190,7 @@ class Poser:
         hip_m = hips_m + world[0] @ (hip - self.hips_m)
         yaw = wish.heading_rad + 0.6 * ((wish.foot_yaw_rad[side] - wish.heading_rad + np.pi) % (2 * np.pi) - np.pi)
         forward = np.array([np.cos(yaw), np.sin(yaw), 0.0])
-        rest = np.cross([1.0, 0.0, 0.0], ankle - hip)
+        rest = np.array([0.0, hip[2] - ankle[2], ankle[1] - hip[1]])
         upper, lower = two_bones(hip_m, wish.ankles_m[side], knee - hip, ankle - knee, forward, rest)
         for name, turned in (
             ("upperleg01", upper),
@@ -210,32 +211,11 @@ class Poser:
         index = [self.number[name + suffix] for name in names]
         heads = [self.heads[name + suffix] for name in names]
         hand = self.shape.hands[side]
-        point = hand.apply(tip_m)
-        upper_rest, lower_rest = heads[4] - heads[2], point - heads[4]
-        hinge_rest = np.cross(upper_rest, lower_rest)
         pole = turn @ np.array([-0.45, 0.55 * out, -1.0 + 0.2 * wanted])
-        lifted = chest
-        aim_m = goal_m
-        for _ in range(4):
-            collar = world[index[0]] = chest @ part(chest.T @ lifted, SHOULDER_SHARES[0])
-            shoulder = world[index[1]] = chest @ part(chest.T @ lifted, SHOULDER_SHARES[1])
-            clavicle_m = chest_m + chest @ (heads[0] - self.heads["spine01"])
-            shoulder_m = clavicle_m + collar @ (heads[1] - heads[0]) + shoulder @ (heads[2] - heads[1])
-            upper, lower = two_bones(shoulder_m, aim_m, upper_rest, lower_rest, pole, hinge_rest)
-            lifted = chest @ swing_between(upper_rest, chest.T @ upper @ upper_rest)
-            twist = lifted.T @ upper
-            world[index[2]] = lifted @ part(twist, 0.4)
-            world[index[3]] = upper
-            axis = lower @ (heads[6] - heads[4])
-            axis /= np.linalg.norm(axis)
-            angle = angle_about(axis, lower @ hand.rotation[:, 1], palm)
-            angle = TWIST_LIMIT_RAD * np.tanh(angle / TWIST_LIMIT_RAD)
-            for bone, share in zip(index[4:], FOREARM_TWIST, strict=True):
-                world[bone] = rotation(share * angle * axis) @ lower
-            place_m = shoulder_m + world[index[2]] @ (heads[3] - heads[2]) + upper @ (heads[4] - heads[3])
-            place_m = place_m + world[index[4]] @ (heads[5] - heads[4]) + world[index[5]] @ (heads[6] - heads[5])
-            place_m = place_m + world[index[6]] @ (point - heads[6])
-            aim_m = aim_m + (goal_m - place_m) * 0.9
+        world[index] = solve_arm(
+            goal_m, palm, pole, chest, chest_m, self.heads["spine01"], np.stack(heads), hand.apply(tip_m),
+            hand.rotation[:, 1], ARM_SHARES,
+        )  # fmt: skip
 
     def _head(self, world: np.ndarray, chest: np.ndarray, chest_m: np.ndarray, turn: np.ndarray, wish: Wish) -> None:
         neck_m = chest_m + chest @ (self.heads["head"] - self.heads["spine01"])
