@@ -21,6 +21,7 @@ from ..reconstruction.ply import ply_bytes
 from ..reconstruction.state import Fixture, Zone
 from .joints import COCO_17
 from .truth import RelationTruth, TrackTruth
+from .truth_shapes import BODY_CHUNK as BODY_CHUNK
 from .truth_shapes import body_bytes
 
 
