@@ -83,7 +83,7 @@ AZURE_KINECT_NFOV = CameraPreset(
 AZURE_KINECT_WFOV = CameraPreset(
     "azure_kinect_wfov", _KINECT_COLOR, _chip_lens(0, 0, 512, 512, 2), _KINECT_COLOR_FROM_DEPTH,
     SensorConfig(
-        constant_m=0.0012, quadratic_per_m=0.0008, signal_floor=0.012, nearest_m=0.25, farthest_m=4.6,
+        constant_m=0.0012, quadratic_per_m=0.0008, signal_floor=0.007, nearest_m=0.25, farthest_m=4.6,
         field_radius=1.03, edge_noise=0.6,
     ),
     (5, 15, 30), (0.25, 2.88),
@@ -97,7 +97,7 @@ FEMTO_BOLT = CameraPreset(
         np.array([0.0766, -0.1071, -0.0004, -0.0002, 0.0453, 0.0, 0.0, 0.0]),
     ),
     _chip_lens(192, 180, 640, 576, 1), _KINECT_COLOR_FROM_DEPTH,
-    SensorConfig(nearest_m=0.25, farthest_m=6.5, signal_floor=0.0045), (5, 15, 25, 30), (0.25, 5.46),
+    SensorConfig(nearest_m=0.25, farthest_m=6.5, signal_floor=0.0024), (5, 15, 25, 30), (0.25, 5.46),
 )  # fmt: skip
 """Orbbec Femto Bolt: the depth chip of the Azure Kinect, 75x65 degrees to 5.46 m, a narrower colour lens (80x51)."""
 
@@ -113,7 +113,7 @@ REALSENSE_D455 = CameraPreset(
     SE3.exp(np.array([0.002, -0.001, 0.001, -0.059, 0.0002, 0.0003])),
     SensorConfig(
         constant_m=0.0005, quadratic_per_m=_D455_SUBPIXEL / (848 * _D455_STEREO_M), slant=0.1, dark=0.3,
-        correlation_px=4.0, nearest_m=0.52, farthest_m=8.0, signal_floor=0.0012, grazing_cosine=0.2, specular=0.5,
+        correlation_px=4.0, nearest_m=0.52, farthest_m=8.0, signal_floor=0.0008, grazing_cosine=0.2, specular=0.7,
         lost=0.004, flying=0.15, edge_lost=0.35, interference_share=0.0, systematic_m=0.001,
         systematic_per_m=0.06 / (848 * _D455_STEREO_M), field_radius=0.0, edge_noise=0.3,
         stereo_m=_D455_STEREO_M, disparity_step=1 / (32 * 848),

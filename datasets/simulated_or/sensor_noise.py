@@ -18,11 +18,13 @@ from ...capture.errors import ConfigError
 from .depth_bias import BiasField
 from .random_fields import normal_field, smooth_field, uniform_field
 
-#: Reflectance for which the noise is stated, and the darkest and brightest that a surface may have.
-REFERENCE_ALBEDO, DARKEST, BRIGHTEST = 0.5, 0.02, 1.0
+#: Reflectance for which the noise is stated, and the least: dyes that look black reflect some near infrared.
+REFERENCE_ALBEDO, DARKEST = 0.5, 0.08
 #: Most by which a surface seen edge on can raise the noise: tan(84 deg)^2.
 LARGEST_TANGENT_SQUARE = 90.0
 INTERFERENCE_CELLS = 9
+#: Returns fade out over so much of the end of the range.
+FADE_M = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,10 @@ class SensorConfig:
         slant: sigma grows by sqrt(1 + slant * tan(incidence)^2).
         dark: how far sigma follows 1 / sqrt(reflectance), 0 to 1.
         correlation_px: width of the spots of the noise (block matching smears it), of an image 848 pixels wide.
-        nearest_m, farthest_m: range outside which nothing returns; a farthest of 0 = no end.
+        nearest_m, farthest_m: range outside which nothing returns (it fades out over 0.3 m); a farthest of 0 = no end.
         signal_floor: half of the returns are lost where reflectance * cosine / depth^2 falls to this, 1 / m^2.
         grazing_cosine: below this cosine of incidence returns begin to be lost; at half of it all are.
-        specular: share of the returns of a perfectly glossy surface that is lost.
+        specular: share of the returns of a mirror that is lost; of a surface with less gloss, times its square.
         lost: share of returns lost anywhere.
         flying: share of the pixels at an edge that mix both surfaces.
         edge_lost: share of the pixels at an edge that give nothing.
@@ -65,9 +67,9 @@ class SensorConfig:
     correlation_px: float = 0.0
     nearest_m: float = 0.3
     farthest_m: float = 5.8
-    signal_floor: float = 0.006
+    signal_floor: float = 0.0032
     grazing_cosine: float = 0.16
-    specular: float = 0.7
+    specular: float = 0.9
     lost: float = 0.002
     flying: float = 0.3
     edge_lost: float = 0.25
@@ -105,14 +107,14 @@ def sigma_m(
         depth_m: (...) depth along the axis, metres.
         cosine: (...) cosine of the angle between ray and surface normal.
         config: the sensor.
-        albedo: (...) reflectance 0..1; None = the reference of 0.5.
+        albedo: (...) visible reflectance 0..1; None = the reference of 0.5.
     """
     depth_m = np.asarray(depth_m)
     frontal = config.constant_m + config.quadratic_per_m * depth_m * depth_m
     tangent_square = np.minimum(1.0 / np.maximum(cosine * cosine, 1e-3) - 1.0, LARGEST_TANGENT_SQUARE)
     sigma = frontal * np.sqrt(1.0 + config.slant * tangent_square)
     if albedo is not None and config.dark > 0:
-        dimmer = np.sqrt(REFERENCE_ALBEDO / np.clip(albedo, DARKEST, BRIGHTEST))
+        dimmer = np.sqrt(REFERENCE_ALBEDO / _infrared(albedo))
         sigma = sigma * (1.0 + config.dark * (dimmer - 1.0))
     return np.asarray(sigma)
 
@@ -130,20 +132,21 @@ def return_probability(
         depth_m: (...) depth along the axis, metres, 0 = nothing there.
         cosine: (...) cosine of the angle between ray and surface normal.
         config: the sensor.
-        albedo: (...) reflectance 0..1; None = the reference of 0.5.
+        albedo: (...) visible reflectance 0..1; None = the reference of 0.5.
         specular: (...) gloss 0..1, 1 = a mirror; None = matt.
     """
     depth_m, cosine = np.asarray(depth_m), np.asarray(cosine)
-    in_range = (depth_m > config.nearest_m) & (depth_m < (config.farthest_m or np.inf))
-    probability = np.where(in_range, 1.0 - config.lost, 0.0).astype(np.float32)
+    probability = np.where(depth_m > config.nearest_m, np.float32(1.0 - config.lost), np.float32(0.0))
+    if config.farthest_m > 0:
+        probability *= np.clip((config.farthest_m - depth_m) * np.float32(1.0 / FADE_M), 0.0, 1.0)
     if config.grazing_cosine > 0:
         probability *= np.clip(cosine * (2.0 / config.grazing_cosine) - 1.0, 0.0, 1.0)
     if config.signal_floor > 0:
-        reflectance = REFERENCE_ALBEDO if albedo is None else np.clip(albedo, DARKEST, BRIGHTEST)
+        reflectance = REFERENCE_ALBEDO if albedo is None else _infrared(albedo)
         signal = reflectance * cosine / (config.signal_floor * np.maximum(depth_m * depth_m, 1e-4))
         probability *= np.clip(signal - 0.5, 0.0, 1.0)
     if specular is not None and config.specular > 0:
-        probability *= 1.0 - config.specular * specular
+        probability *= 1.0 - config.specular * specular * specular
     return probability
 
 
@@ -162,7 +165,7 @@ def sense_depth(
     Args:
         depth_m: (h, w) float32 true depth along the axis, 0 = nothing there.
         cosine: (h, w) float32 cosine of the angle between ray and surface normal.
-        albedo: (h, w) float32 reflectance 0..1, or None for 0.5 everywhere.
+        albedo: (h, w) float32 visible reflectance 0..1, or None for 0.5 everywhere.
         specular: (h, w) float32 gloss 0..1, or None for matt surfaces.
         rng: all chance comes from here.
         config: the sensor.
@@ -186,6 +189,11 @@ def sense_depth(
             measured = _stepped(measured, config)
     measured[(chance >= probability) | ~_inside_field(shape, config.field_radius)] = 0.0
     return np.clip(np.rint(measured * np.float32(1.0 / config.unit_m)), 0, 65535).astype(np.uint16)
+
+
+def _infrared(albedo: np.ndarray) -> np.ndarray:
+    """(...) reflectance in the near infrared of a surface of this visible reflectance."""
+    return np.float32(DARKEST) + np.float32(1.0 - DARKEST) * np.clip(albedo, 0.0, 1.0)
 
 
 def _mix_edges(
@@ -237,7 +245,7 @@ def _hidden_from_second_lens(depth_m: np.ndarray, focal_baseline_px_m: float) ->
     column = np.arange(depth_m.shape[1], dtype=np.float32) - disparity
     reached = np.minimum.accumulate(column[:, ::-1], axis=1)[:, ::-1]
     hidden = column < 0
-    hidden[:, :-1] |= column[:, :-1] > reached[:, 1:]
+    hidden[:, :-1] |= column[:, :-1] >= reached[:, 1:]
     return hidden
 
 
