@@ -114,6 +114,20 @@ class RecordingWriter:
         """
         if color_codec not in ("jpeg", "png"):
             raise InputError(f"unknown colour codec '{color_codec}'", where=f"camera {camera_id}, frame {index}")
+        depth = None if depth_raw is None else encode_depth(self._checked(camera_id, index, depth_raw))
+        self.append_packets(camera_id, index, device_ns, host_ns, depth, color_packet)
+
+    def append_packets(
+        self, camera_id: str, index: int, device_ns: int, host_ns: int | None,
+        depth_packet: bytes | None, color_packet: bytes | None,
+    ) -> None:  # fmt: skip
+        """Add one frame whose images are packets already; they are stored as they are, damaged ones too.
+
+        Args:
+            camera_id, index, device_ns, host_ns: as for `append`.
+            depth_packet: what `packets.encode_depth` gives, or None.
+            color_packet: a JPEG or PNG file's bytes, or None.
+        """
         rig_ns = self.clocks.get(camera_id, ClockModel()).rig_ns_of(device_ns)
         if self._begin_ns is None:
             self._begin_ns = rig_ns
@@ -123,9 +137,8 @@ class RecordingWriter:
             self._begin_ns += (skipped - self._num_segments) * SEGMENT_NS
         self._last_ns = max(self._last_ns, rig_ns)
         self.num_frames += 1
-        depth = None if depth_raw is None else encode_depth(self._checked(camera_id, index, depth_raw))
         self._rows.append(
-            (camera_id, index, device_ns, host_ns, *self._put(f"{camera_id}.depth", depth),
+            (camera_id, index, device_ns, host_ns, *self._put(f"{camera_id}.depth", depth_packet),
              *self._put(f"{camera_id}.color", color_packet))
         )  # fmt: skip
 

@@ -22,7 +22,7 @@ TYPES = (
 )  # fmt: skip
 # What writes a recording and its truth, for those who make one.
 WRITERS = (
-    "capture.storage", "capture.recording_writer", "capture.rig_file", "capture.files",
+    "capture.storage", "capture.recording_writer", "capture.packets", "capture.rig_file", "capture.files",
     "evaluation.truth", "evaluation.truth_writer",
 )  # fmt: skip
 MAY_IMPORT = {
