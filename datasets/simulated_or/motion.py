@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,9 +16,10 @@ from .gait import Footsteps, Stride, ankles_m, footsteps, pelvis_height_m, smoot
 from .posing import Poser, Wish
 
 RATE_HZ = 50
-LONGEST_STEP_M = 0.62
-STEP_RATE_HZ = (1.3, 2.1)
+LONGEST_STEP_M = 0.54
+STEP_RATE_HZ = (1.3, 2.3)
 TURN_PER_STEP_RAD = 0.8
+HAND_OVER_S = 0.6
 PALM = np.zeros(3)
 
 Target = np.ndarray | Callable[[float], np.ndarray]
@@ -323,15 +325,12 @@ class Motion:
 
 def joined(reaches: Sequence[Reach]) -> tuple[Reach, ...]:
     """The reaches of one hand in order of time; one that the next one takes over holds on until it has."""
-    from dataclasses import replace
-
     ordered = sorted(reaches, key=lambda reach: reach.begin_s)
-    result = []
-    for reach, following in zip(ordered, [*ordered[1:], None], strict=True):
-        if following is not None and following.begin_s <= reach.end_s + 0.6:
-            reach = replace(reach, end_s=max(following.begin_s + following.ramp_s, reach.begin_s + reach.ramp_s))
-        result.append(reach)
-    return tuple(result)
+    for index, (reach, following) in enumerate(itertools.pairwise(ordered)):
+        if following.begin_s <= reach.end_s + HAND_OVER_S:
+            end_s = max(following.begin_s + following.ramp_s, reach.begin_s + reach.ramp_s)
+            ordered[index] = replace(reach, end_s=end_s)
+    return tuple(ordered)
 
 
 def is_at_work(span: Reach | Span, begin_s: float, end_s: float) -> bool:
