@@ -12,7 +12,7 @@ from ...capture.geometry import SE3
 from . import pictures, textures
 from .materials import BLACK, CHROME, DARK, GREY, WHITE, Materials, facing
 from .meshes import TexturedMesh, merge
-from .shapes import arc, block, cylinder, ellipsoid, lathe, moved, shifted, sweep, tube, turned
+from .shapes import arc, block, cylinder, ellipsoid, lathe, moved, shifted, smooth, sweep, tube, turned
 
 LAMP_RADIUS_M = 0.33
 
@@ -165,14 +165,6 @@ def surgical_lamp(materials: Materials, head_m: np.ndarray, aim_m: np.ndarray) -
     x = np.cross((0.0, 1.0, 0.0), z)
     x /= np.linalg.norm(x)
     return moved(head, SE3(np.stack([x, np.cross(z, x), z], axis=1), head_m))
-
-
-def smooth(path_m: np.ndarray, rounds: int = 2) -> np.ndarray:
-    """A path (n, 3) with its corners cut (Chaikin 1974), its ends kept."""
-    for _ in range(rounds):
-        cut = np.stack([0.75 * path_m[:-1] + 0.25 * path_m[1:], 0.25 * path_m[:-1] + 0.75 * path_m[1:]], axis=1)
-        path_m = np.concatenate([path_m[:1], cut.reshape(-1, 3), path_m[-1:]])
-    return path_m
 
 
 def _lenses(rng: np.random.Generator) -> np.ndarray:

@@ -180,6 +180,14 @@ def arc(center_m: Sequence[float], radius_m: float, begin_rad: float, end_rad: f
     return np.asarray(center_m) + radius_m * np.stack([np.cos(angle), np.zeros(steps), np.sin(angle)], axis=1)
 
 
+def smooth(path_m: np.ndarray, rounds: int = 2) -> np.ndarray:
+    """A path (n, 3) with its corners cut (Chaikin 1974), its ends kept."""
+    for _ in range(rounds):
+        cut = np.stack([0.75 * path_m[:-1] + 0.25 * path_m[1:], 0.25 * path_m[:-1] + 0.75 * path_m[1:]], axis=1)
+        path_m = np.concatenate([path_m[:1], cut.reshape(-1, 3), path_m[-1:]])
+    return path_m
+
+
 def triangulate(outline_m: np.ndarray) -> np.ndarray:
     """(n - 2, 3) corner numbers of a simple counter-clockwise polygon (n, 2), by clipping ears (Meisters 1975)."""
     rest, found = list(range(len(outline_m))), []
