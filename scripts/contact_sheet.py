@@ -54,7 +54,7 @@ def contact_sheet(recording: StoredRecording, num_times: int, width_px: int) -> 
 
 def pictures(recording: StoredRecording, name: str, position: int) -> dict[str, np.ndarray]:
     """What there is of one frame, as (h, w, 3) uint8; a damaged image is left away."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for kind in ("color", "depth"):
         try:
             frame = recording.frame(name, position, color=kind == "color", depth=kind == "depth")
@@ -67,9 +67,10 @@ def pictures(recording: StoredRecording, name: str, position: int) -> dict[str, 
             found["depth"] = np.asarray(cv2.applyColorMap(255 - shade, cv2.COLORMAP_TURBO))[..., ::-1].copy()
             found["depth"][frame.depth_m == 0] = 0
     index = int(recording.indices(name)[position])
-    owner = cv2.imread(str(recording.path / "truth" / "foreground" / name / f"{index:06d}.png"), cv2.IMREAD_GRAYSCALE)
-    if owner is not None:
-        found["ids"] = palette()[np.asarray(owner)]
+    mask = recording.path / "truth" / "foreground" / name / f"{index:06d}.png"
+    if mask.exists():
+        owner = np.asarray(cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+        found["ids"] = palette()[owner]
     return found
 
 
