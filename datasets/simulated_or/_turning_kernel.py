@@ -10,13 +10,13 @@ import numpy as np
 
 @numba.njit(cache=True, nogil=True)
 def cross(a, b):
-    """(3,) a x b."""
+    """The vector product of two (3,)."""
     return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 
 
 @numba.njit(cache=True, nogil=True)
 def dot(a, b):
-    """a . b."""
+    """The scalar product of two (3,)."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 

@@ -154,8 +154,8 @@ def pelvis_height_m(
     left = np.stack([-np.sin(heading_rad), np.cos(heading_rad)], axis=1)
     hips = np.stack([root_m + half_m * left, root_m - half_m * left], axis=1)
     height = highest_hips_m(ankles, hips, leg_length_m(shape)).min(axis=1)
-    width = 2 * round(0.1 * rate_hz) + 1
-    return gaussian_filter1d(minimum_filter1d(height, width), 0.04 * rate_hz, mode="nearest", truncate=2.5)
+    width = 2 * round(0.08 * rate_hz) + 1
+    return gaussian_filter1d(minimum_filter1d(height, width), 0.032 * rate_hz, mode="nearest", truncate=2.5)
 
 
 def smooth(clock: np.ndarray) -> np.ndarray:

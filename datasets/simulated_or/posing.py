@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...capture.geometry import SE3
-from .body import BodyShape
-from .gait import highest_hips_m, leg_length_m
 from ._turning_kernel import rotation as turned_by
 from ._turning_kernel import solve_arm, two_bones
+from .body import BodyShape
+from .gait import highest_hips_m, leg_length_m
 from .turning import about_y, about_z, first_zero, rotation
 
 SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
