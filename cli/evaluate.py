@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,80 +11,104 @@ from .app import ExitCode
 from .console import Reporter
 
 if TYPE_CHECKING:
+    from ..capture.storage import StoredRecording
     from ..evaluation.scores import Scores
+    from ..evaluation.twin_tables import TwinTables
+
+
+WORLD_APART_MM = 100.0
 
 
 def evaluate(
     report: Reporter,
     twin: Annotated[Path, typer.Argument(metavar="TWIN", help="The twin, or its plain export.")],
-    truth: Annotated[Path, typer.Option(metavar="RECORDING", help="The simulated recording, or a truth folder.")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RECORDING|DIR",
+            help="The simulated recording, or a truth folder; default: the recording of the same name beside the twin.",
+        ),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a report page with plots.")] = None,
+    align: Annotated[
+        bool, typer.Option(help="Lay the twin's world onto the true one by its cameras first; for a rig of its own.")
+    ] = False,
 ) -> ExitCode:
-    """Compare a twin with the truth of a simulated recording: its room, its tracks, its relations."""
-    from ..evaluation.scores import evaluate_twin
+    """Compare a twin with the truth of a simulated recording, stage by stage; what a stage lacks is absent."""
+    from ..evaluation.report import write_report
+    from ..evaluation.scores import aligned, evaluate_twin
     from ..evaluation.truth import read_truth
-    from ..evaluation.twin_tables import from_plain_export, from_twin
-    from ..twin import open as open_twin
 
-    known = read_truth(truth)
-    tables = from_twin(open_twin(twin)) if (twin / "twin.json").exists() else from_plain_export(twin)
-    scores = evaluate_twin(tables, known)
+    place = truth or _truth_beside(twin)
+    known, recording = read_truth(place), _recording_of(place)
+    tables = _tables(twin, recording)
+    scores = evaluate_twin(tables, known, recording=recording, align=align)
     report.result(scores.to_json(), show=False)
     _show(report, scores)
+    if scores.calibration is not None and scores.calibration.gauge_mm > WORLD_APART_MM and not align:
+        apart_m = scores.calibration.gauge_mm / 1000
+        report.warn(f"the twin's world lies {apart_m:.2f} m from the true one; --align takes that out")
+    if html is not None:
+        write_report(html, twin.name, scores, aligned(tables, known) if align else tables, known)
+        report.say(f"report: {html}")
+    else:
+        report.next("ortwin", "evaluate", twin, "--truth", place, "--html", twin.with_suffix(".html").name)
     return ExitCode.OK
 
 
+def _truth_beside(twin: Path) -> Path:
+    """The recording of the same name next to the twin.
+
+    Raises:
+        ConfigError: there is none with a truth folder.
+    """
+    from ..capture.errors import ConfigError
+
+    recording = twin.resolve().with_suffix(".recording")
+    if not (recording / "truth").is_dir():
+        raise ConfigError(
+            "there is no truth to compare with", where=str(twin), why=f"{recording.name}/truth is not beside it",
+            todo="ortwin evaluate TWIN --truth RECORDING, a simulated recording or a truth folder",
+        )  # fmt: skip
+    return recording
+
+
+def _recording_of(place: Path) -> StoredRecording | None:
+    """The recording itself, where the truth lies in one: masks and flying pixels are compared on its depth images."""
+    from ..capture.storage import open_recording
+
+    folder = place.parent if place.name == "truth" else place
+    return open_recording(folder) if (folder / "recording.json").exists() else None
+
+
+def _tables(twin: Path, recording: StoredRecording | None) -> TwinTables:
+    from dataclasses import replace
+
+    from ..evaluation.foreground import twin_masks
+    from ..evaluation.twin_tables import from_plain_export, from_twin
+    from ..twin import open as open_twin
+
+    if not (twin / "twin.json").exists():
+        return from_plain_export(twin)
+    built = open_twin(twin)
+    return replace(from_twin(built), foreground=None if recording is None else twin_masks(built, recording))
+
+
 def _show(report: Reporter, scores: Scores) -> None:
-    room, tracks, relations = scores.room, scores.tracks, scores.relations
-    if room is None:
-        report.answer("room: absent")
-    else:
-        report.answer(f"room: accuracy median {room.accuracy_median_mm:.1f} mm, mean {room.accuracy_mean_mm:.1f} mm")
-        report.table(
-            ["within", "precision %", "completeness %", "F %"],
-            [
-                [key.replace("_", " "), *(_percent((values or {}).get(key))
-                 for values in (room.precision, room.completeness, room.f_score))]
-                for key in room.precision
-            ],
-        )  # fmt: skip
-    if tracks is None:
-        report.answer("tracks: absent")
-    else:
-        report.answer(
-            f"tracks: recall {_percent(tracks.recall)} %, precision {_percent(tracks.precision)} %, IDF1 "
-            f"{_percent(tracks.idf1)} %, {tracks.num_switches} identity switches, {tracks.num_ghosts} ghosts"
-        )
-        report.table(
-            ["true", "track", "recall %", "error cm", "identities", "switches"],
-            [
-                [name, entity.track_id or "-", _percent(entity.recall),
-                 "-" if entity.rmse_m is None else round(100 * entity.rmse_m, 1), entity.num_identities,
-                 entity.num_switches]
-                for name, entity in sorted(tracks.entities.items())
-            ],
-        )  # fmt: skip
-    if relations is None:
-        report.answer("relations: absent")
-        return
-    document: Mapping[str, Any] = scores.to_json()["relations"]
-    report.answer(
-        f"relations: F1 {_percent(relations.frames.f1)} % by instant, {_percent(relations.intervals.f1)} % by interval"
-    )
-    report.table(
-        ["predicate", "F1 % by instant", "F1 % by interval", "true intervals", "claimed"],
-        [
-            [name, _percent(document["frames"]["by_predicate"][name]["f1"]), _percent(entry["f1"]), entry["support"],
-             entry["claimed"]]
-            for name, entry in document["intervals"]["by_predicate"].items()
-        ],
-    )  # fmt: skip
-    for title, rows in (("missed", relations.missed), ("wrong", relations.wrong)):
-        for row in rows:
-            report.answer(f"{title}: {row}")
+    from ..evaluation.summary import format_cell, summarise
 
-
-def _percent(share: float | None) -> str | float:
-    return "-" if share is None else round(100 * share, 1)
+    for section in summarise(scores):
+        if section.absent is not None:
+            report.answer(f"{section.title}: absent ({section.absent})")
+            continue
+        report.answer(f"{section.title}: {', '.join(figure.describe() for figure in section.figures)}".rstrip(": "))
+        for table in section.tables:
+            if table.rows:
+                report.table(table.columns, [[format_cell(cell) for cell in row] for row in table.rows])
+    if scores.relations is not None:
+        for title, rows in (("missed", scores.relations.missed), ("wrong", scores.relations.wrong)):
+            for row in rows:
+                report.answer(f"{title}: {row}")
 
 
 verb = evaluate

@@ -119,6 +119,50 @@ class RelationScores:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One triple in true names, with its merged half-open spans of rig time.
+
+    Args:
+        true, unknown: what the truth says of it.
+        claimed, admitted: what the twin claims, and what it calls unknown.
+    """
+
+    triple: Triple
+    true: list[tuple[int, int]]
+    unknown: list[tuple[int, int]]
+    claimed: list[tuple[int, int]]
+    admitted: list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """All triples of which the truth or the twin speaks, in order; what was ignored; true names by the twin's names."""
+
+    lanes: list[Lane]
+    num_ignored: int
+    names: dict[str, str]
+
+
+def relation_lanes(tables: TwinTables, truth: Truth, track_names: Mapping[str, str]) -> Lanes:
+    """Lay the twin's relations beside the true ones; arguments as for `score_relations`."""
+    names = {node_name(track): name for track, name in track_names.items()}
+    names |= match_fixtures(tables.fixtures, truth.fixtures or ())
+    predicates = GEOMETRIC | {row.predicate for row in truth.relations or ()}
+    true, unknown = (
+        _spans(
+            (RelationRow(r.subject, r.predicate, r.object, truth.time_of(r.begin_instant), truth.time_of(r.end_instant))
+             for r in truth.relations or () if r.state == state), {},
+        ) for state in ("true", "unknown")
+    )  # fmt: skip
+    rows, num_ignored = _speakable(tables, truth, names, predicates)
+    claimed = _spans((row for row in rows if row.state == "true"), names)
+    admitted = _spans((row for row in rows if row.state == "unknown"), names)
+    parts = (true, unknown, claimed, admitted)
+    triples = sorted(set().union(*parts))
+    return Lanes([Lane(triple, *(part.get(triple, []) for part in parts)) for triple in triples], num_ignored, names)
+
+
 def score_relations(tables: TwinTables, truth: Truth, track_names: Mapping[str, str]) -> RelationScores | None:
     """Score the scene graph; None where the twin or the truth has no relations.
 
@@ -129,46 +173,35 @@ def score_relations(tables: TwinTables, truth: Truth, track_names: Mapping[str, 
     """
     if tables.relations is None or truth.relations is None:
         return None
-    names = {node_name(track): name for track, name in track_names.items()}
-    names |= match_fixtures(tables.fixtures, truth.fixtures or ())
-    predicates = GEOMETRIC | {row.predicate for row in truth.relations}
-    true, unknown = (
-        _spans(
-            (RelationRow(r.subject, r.predicate, r.object, truth.time_of(r.begin_instant), truth.time_of(r.end_instant))
-             for r in truth.relations if r.state == state), {},
-        ) for state in ("true", "unknown")
-    )  # fmt: skip
-    rows, num_ignored = _speakable(tables, truth, names, predicates)
-    claimed = _spans((row for row in rows if row.state == "true"), names)
-    admitted = _spans((row for row in rows if row.state == "unknown"), names)
-
+    lanes = relation_lanes(tables, truth, track_names)
     frames: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     intervals: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     missed: list[str] = []
     wrong: list[str] = []
-    for triple in sorted({*true, *claimed}):
-        is_true, is_claimed = (_raster(spans.get(triple, ()), truth.times_ns) for spans in (true, claimed))
-        scored = ~_raster(unknown.get(triple, ()), truth.times_ns)
+    num_called = num_unknown = 0
+    for lane in lanes.lanes:
+        is_true, is_unknown, is_claimed, is_admitted = (
+            _raster(spans, truth.times_ns) for spans in (lane.true, lane.unknown, lane.claimed, lane.admitted)
+        )
+        num_called += int((is_unknown & is_admitted).sum())
+        num_unknown += int(is_unknown.sum())
+        if not lane.true and not lane.claimed:
+            continue
+        predicate = lane.triple[1]
         for place, mask in enumerate((is_true & is_claimed, ~is_true & is_claimed, is_true & ~is_claimed)):
-            frames[triple[1]][place] += int((mask & scored).sum())
-        claims = [span for span in claimed.get(triple, ()) if not _mostly_inside(span, unknown.get(triple, ()))]
-        pairs = match_spans(true.get(triple, []), claims)
-        intervals[triple[1]][0] += len(pairs)
+            frames[predicate][place] += int((mask & ~is_unknown).sum())
+        claims = [span for span in lane.claimed if not _mostly_inside(span, lane.unknown)]
+        pairs = match_spans(lane.true, claims)
         paired_true, paired_claims = {i for i, _ in pairs}, {j for _, j in pairs}
-        missed += [_describe(triple, s) for i, s in enumerate(true.get(triple, [])) if i not in paired_true]
-        wrong += [_describe(triple, s) for j, s in enumerate(claims) if j not in paired_claims]
-        intervals[triple[1]][1] += len(claims) - len(pairs)
-        intervals[triple[1]][2] += len(true.get(triple, [])) - len(pairs)
-    truly_unknown = {triple: _raster(spans, truth.times_ns) for triple, spans in unknown.items()}
-    called = sum(
-        int((mask & _raster(admitted.get(triple, ()), truth.times_ns)).sum()) for triple, mask in truly_unknown.items()
-    )
-    num_unknown = sum(int(mask.sum()) for mask in truly_unknown.values())
+        missed += [_describe(lane.triple, s) for i, s in enumerate(lane.true) if i not in paired_true]
+        wrong += [_describe(lane.triple, s) for j, s in enumerate(claims) if j not in paired_claims]
+        for place, number in enumerate((len(pairs), len(claims) - len(pairs), len(lane.true) - len(pairs))):
+            intervals[predicate][place] += number
     return RelationScores(
         _total(frames), _total(intervals),
         {name: Count(*values) for name, values in sorted(frames.items())},
         {name: Count(*values) for name, values in sorted(intervals.items())},
-        called / num_unknown if num_unknown else None, num_ignored, names, tuple(missed), tuple(wrong),
+        num_called / num_unknown if num_unknown else None, lanes.num_ignored, lanes.names, tuple(missed), tuple(wrong),
     )  # fmt: skip
 
 

@@ -76,8 +76,8 @@ def evaluate_twin(
         align: lay the twin's world onto the true one by its cameras first; for rigs whose world was free.
     """
     calibration = _calibration(tables, truth)
-    if align and calibration is not None:
-        tables = tables.moved(truth_from_twin(tables.poses or {}, truth.poses or {}))
+    if align:
+        tables = aligned(tables, truth)
     names = {**match_people(tables.people, truth), **match_names(tables.tracks, truth)}
     found: dict[str, Any] = {
         "calibration": calibration,
@@ -97,6 +97,13 @@ def evaluate_twin(
     }
     reasons = {name: _reason(name, tables, truth, recording) for name, value in found.items() if value is None}
     return Scores(**found, absent=reasons)
+
+
+def aligned(tables: TwinTables, truth: Truth) -> TwinTables:
+    """A twin in the true world, laid there by the cameras that both know; unchanged where there are none."""
+    if _calibration(tables, truth) is None:
+        return tables
+    return tables.moved(truth_from_twin(tables.poses or {}, truth.poses or {}))
 
 
 LACKS: Mapping[str, tuple[str, str, Callable[[TwinTables], bool], Callable[[Truth], bool]]] = {

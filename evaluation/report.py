@@ -1,0 +1,153 @@
+"""The report page: every score with its unit, plots, what is absent and why, in one file that needs nothing else."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from ..capture.files import write_atomic
+from . import report_plots as plots
+from .relations import relation_lanes
+from .scores import Scores
+from .summary import Cell, Figure, Rows, Section, format_cell, summarise
+from .tracks import match_names
+from .truth import Truth
+from .twin_tables import TwinTables
+
+HEADLINES = {
+    "room": ("accuracy, median",), "tracks": ("IDF1", "HOTA"), "people": ("MPJPE", "PCP3D"),
+    "tools": ("ADD", "tip error"),
+    "relations": ("F1 by instant", "F1 by interval"), "phases": ("accuracy",), "roles": ("accuracy",),
+    "calibration": ("position error", "scale error"), "clocks": ("pair skew, 95th percentile",), "foreground": ("IoU",),
+}  # fmt: skip
+
+STYLE = """
+:root { --ink: #26303a; --pale: #66727f; --line: #dde2e7; --paper: #fbfcfd; --card: #ffffff; }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: 1080px; margin: 0 auto; padding: 32px 24px 64px; }
+h1 { font-size: 26px; margin: 0; } h2 { font-size: 19px; margin: 40px 0 8px; text-transform: capitalize; }
+h3 { font-size: 14px; margin: 20px 0 4px; color: var(--pale); font-weight: 600; }
+p { margin: 4px 0; color: var(--pale); } section { border-top: 1px solid var(--line); margin-top: 28px; }
+.cards { display: flex; flex-wrap: wrap; gap: 10px; margin: 24px 0 8px; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; }
+.card b { display: block; font-size: 21px; font-variant-numeric: tabular-nums; }
+.card span { color: var(--pale); font-size: 13px; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(235px, 1fr)); gap: 2px 24px; margin: 8px 0; }
+dl div { display: flex; justify-content: space-between; gap: 12px; border-bottom: 1px dotted var(--line); }
+dt { color: var(--pale); } dd { margin: 0; font-variant-numeric: tabular-nums; text-align: right; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; margin: 4px 0 12px; font-size: 14px; }
+th, td { padding: 3px 14px 3px 0; border-bottom: 1px solid var(--line); text-align: left; }
+th { color: var(--pale); font-weight: 600; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.plots { display: flex; flex-wrap: wrap; gap: 16px; } .plots svg { max-width: 100%; height: auto; }
+nav a { color: inherit; margin-right: 12px; } .absent td:first-child { font-weight: 600; }
+.key i { display: inline-block; width: 12px; height: 12px; margin: 0 5px 0 14px; vertical-align: -1px; }
+"""
+
+
+def write_report(path: Path, title: str, scores: Scores, tables: TwinTables, truth: Truth) -> None:
+    """Write the report page.
+
+    Args:
+        path: the .html file; replaced as a whole.
+        title: whose scores they are.
+        scores: from `evaluate_twin`.
+        tables, truth: what was compared, for the plots.
+    """
+    write_atomic(path, report_page(title, scores, tables, truth).encode())
+
+
+def report_page(title: str, scores: Scores, tables: TwinTables, truth: Truth) -> str:
+    """The text of the report page; arguments as for `write_report`."""
+    sections = summarise(scores)
+    present = [section for section in sections if section.absent is None]
+    links = "".join(f'<a href="#{section.family}">{escape(section.title)}</a>' for section in present)
+    seconds = (truth.time_of(len(truth.times_ns)) - truth.time_of(0)) * 1e-9
+    body = "\n".join(
+        [
+            f"<h1>{escape(title)}</h1>",
+            f"<p>Compared with the truth at {len(truth.times_ns)} instants over {seconds:.1f} s.</p>",
+            f'<div class="cards">{"".join(_cards(section) for section in present)}</div>',
+            f"<nav>{links}</nav>",
+            _absent(sections),
+            *(_section(section, _plots(section.family, scores, tables, truth)) for section in present),
+        ]
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
+    )
+
+
+def _plots(family: str, scores: Scores, tables: TwinTables, truth: Truth) -> list[str]:
+    names = match_names(tables.tracks, truth)
+    if family == "room" and scores.room is not None:
+        return [plots.room_curves(scores.room), plots.room_histogram(scores.room)]
+    if family == "tracks":
+        return [plots.floor_plan(tables, truth, names)]
+    if family == "people" and scores.people is not None:
+        return [plots.joint_bars(scores.people)]
+    if family == "relations" and scores.relations is not None:
+        lanes = relation_lanes(tables, truth, names).lanes
+        return [plots.predicate_bars(scores.relations), _strip_key(len(lanes)), plots.relation_strip(lanes, truth)]
+    if family == "phases" and scores.phases is not None:
+        return [plots.phase_strip(tables, truth), plots.phase_bars(scores.phases)]
+    return []
+
+
+def _strip_key(num_lanes: int) -> str:
+    colors = (
+        ("true", plots.INK), ("claimed rightly", plots.RIGHT), ("claimed wrongly", plots.WRONG),
+        ("missed", plots.MISSED), ("unknown", plots.UNKNOWN),
+    )  # fmt: skip
+    key = "".join(f'<i style="background:{color}"></i>{name}' for name, color in colors)
+    more = num_lanes - plots.MOST_LANES
+    rest = f" {more} more lanes are not drawn." if more > 0 else ""
+    return f'<p class="key">Each lane: the truth above, the twin below.{key}{rest}</p>'
+
+
+def _cards(section: Section) -> str:
+    figures = [figure for figure in section.figures if figure.name in HEADLINES.get(section.family, ())]
+    return "".join(
+        f'<div class="card"><b>{_value(figure)}</b><span>{escape(section.title)}: {escape(figure.name)}</span></div>'
+        for figure in figures
+    )
+
+
+def _absent(sections: tuple[Section, ...]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(section.title)}</td><td>{escape(section.absent)}</td></tr>"
+        for section in sections if section.absent is not None
+    )  # fmt: skip
+    if not rows:
+        return ""
+    return (
+        f'<section id="absent"><h2>Absent</h2><p>Not scored, and why.</p><table class="absent">{rows}</table></section>'
+    )
+
+
+def _section(section: Section, pictures: list[str]) -> str:
+    figures = "".join(
+        f"<div><dt>{escape(figure.name)}</dt><dd>{_value(figure)}</dd></div>" for figure in section.figures
+    )
+    drawn = f'<div class="plots">{"".join(pictures)}</div>' if pictures else ""
+    tables = "".join(_table(rows) for rows in section.tables if rows.rows)
+    heading = f'<section id="{section.family}"><h2>{escape(section.title)}</h2>'
+    return f"{heading}<dl>{figures}</dl>{drawn}{tables}</section>"
+
+
+def _table(rows: Rows) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in rows.columns)
+    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows.rows)
+    return f'<h3>{escape(rows.title)}</h3><div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def _cell(cell: Cell) -> str:
+    kind = "" if isinstance(cell, str) else ' class="number"'
+    return f"<td{kind}>{escape(format_cell(cell))}</td>"
+
+
+def _value(figure: Figure) -> str:
+    unit = f" {escape(figure.unit)}" if figure.unit and figure.value is not None else ""
+    return f"{escape(format_cell(figure.value))}{unit}"
