@@ -158,6 +158,7 @@ class Performance:
         acts: what is performed.
         phases: in order, without gaps.
         exists: by name of an actor who is not there all the time, (begin_s, end_s); outside it is not drawn.
+        targets: points of the patient that are operated on, (3,) metres, world, by name ("knee", "L4").
     """
 
     scenario: str
@@ -168,6 +169,7 @@ class Performance:
     acts: tuple[Act, ...] = ()
     phases: tuple[Phase, ...] = ()
     exists: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    targets: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def present(self, name: str, time_s: float) -> bool:
         """Whether an actor is there at a moment."""
