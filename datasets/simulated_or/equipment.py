@@ -171,7 +171,7 @@ def _lenses(rng: np.random.Generator) -> np.ndarray:
     """(h, w, 3) uint8: the bright underside of a lamp."""
     import cv2
 
-    image = np.full((160, 160, 3), (206, 210, 212), np.uint8)
+    image = np.full((160, 160, 3), WHITE, np.uint8)
     for ring, count in ((26, 6), (56, 14)):
         for turn in (np.arange(count) + rng.random()) * 2 * np.pi / count:
             place = (int(80 + ring * np.cos(turn)), int(80 + ring * np.sin(turn)))

@@ -174,7 +174,7 @@ def drip_stand(materials: Materials, height_m: float, num_bags: int) -> Textured
         x, y = 0.26 * np.cos(turn), 0.26 * np.sin(turn)
         parts.append(tube([(0, 0, 0.10), (x, y, 0.075)], (0.016, 0.012), chrome))
         parts.append(shifted(ellipsoid((0.027, 0.027, 0.03), dark, 10, 6), x, y, 0.03))
-    bag = materials.book(pictures.sheet(rng, 0.12, 0.2) // 3 + np.uint8(150))
+    bag = materials.tone((208, 216, 212), 26.0)
     for number in range(2):
         x = (0.11, -0.11)[number]
         parts.append(tube([(0, 0, height_m - 0.02), (x * 0.6, 0, height_m), (x, 0, height_m - 0.01)], 0.006, chrome))

@@ -30,11 +30,12 @@ def vinyl(rng: np.random.Generator, size_m: tuple[float, float], color_rgb: Colo
 
     width, height = texels(*size_m)
     image = cv2.resize(plain(rng, size_m, color_rgb, 7.0), (width, height), interpolation=cv2.INTER_CUBIC)
-    for shift in (-38, -20, 18, 34):
-        chance = cv2.GaussianBlur(rng.random((height, width), dtype=np.float32), (0, 0), 1.1)
-        fleck = chance > np.quantile(chance[::7, ::7], 0.972)
+    chance = cv2.GaussianBlur(rng.random((height, width), dtype=np.float32), (0, 0), 1.1)
+    edges = np.quantile(chance[::7, ::7], (0.0, 0.028, 0.056, 0.944, 0.972, 1.0))
+    for number, shift in ((0, -38), (1, -20), (3, 18), (4, 34)):
+        fleck = (chance >= edges[number]) & (chance < edges[number + 1])
         tint = np.array(color_rgb) + shift + rng.integers(-14, 15, 3)
-        image[fleck] = np.clip(0.55 * tint + 0.45 * image[fleck], 0, 255).astype(np.uint8)
+        image[fleck] = (0.55 * tint + 0.45 * image[fleck]).astype(np.uint8)
     for seam in range(texels(rng.uniform(0.4, 1.6))[0], height, texels(2.0)[0]):
         image[seam : seam + 2] = np.clip(image[seam : seam + 2] * 0.8, 0, 255).astype(np.uint8)
     return image

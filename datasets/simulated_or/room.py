@@ -99,7 +99,10 @@ def furnish(config: RoomConfig, rng: np.random.Generator, book: PictureBook) -> 
     Args:
         config: what is asked.
         rng: draws the rest.
-        book: keeps the pictures; the room's mesh refers to them. They are also listed in the room.
+        book: keeps the pictures; it must be empty, because the pictures of the room come first.
+
+    Raises:
+        ConfigError: the furniture does not fit, or the book was not empty.
     """
     kept: dict[int, np.ndarray] = {}
 
@@ -125,9 +128,8 @@ def furnish(config: RoomConfig, rng: np.random.Generator, book: PictureBook) -> 
     corner = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
     named = [thing.fixture for thing in things if thing.named]
     solids = [*shell_solids(walls, doors), *(thing.fixture for thing in things)]
-    first = min(kept)
-    if sorted(kept) != list(range(first, first + len(kept))):
-        raise ConfigError("the pictures of a room must be booked by nobody else at the same time")
+    if sorted(kept) != list(range(len(kept))):
+        raise ConfigError("the pictures of a room come first in their book", todo="furnish the room with an empty book")
     return OperatingRoom(
         merge([shell, *hanging, *(thing.mesh for thing in things)]),
         [kept[index] for index in sorted(kept)],

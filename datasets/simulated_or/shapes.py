@@ -212,7 +212,7 @@ def _is_ear(a: np.ndarray, b: np.ndarray, c: np.ndarray, others: np.ndarray) -> 
 
 def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     """Twice the signed area of a triangle, positive when it runs counter-clockwise."""
-    return (b[0] - a[0]) * (c[..., 1] - a[1]) - (b[1] - a[1]) * (c[..., 0] - a[0])
+    return np.asarray((b[0] - a[0]) * (c[..., 1] - a[1]) - (b[1] - a[1]) * (c[..., 0] - a[0]))
 
 
 def _inset(outline: np.ndarray, distance_m: float) -> np.ndarray:

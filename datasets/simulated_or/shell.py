@@ -19,6 +19,7 @@ from .meshes import TexturedMesh, box, merge, panel
 WALL_M, DOOR_HEIGHT_M = 0.14, 2.12
 CORRIDOR_M, CORRIDOR_MARGIN_M, CORRIDOR_HEIGHT_M = 1.8, 0.35, 2.5
 LEAF_M, LEAF_GAP_M = 0.045, 0.012
+FLOORS = ((136, 150, 150), (128, 144, 154), (150, 150, 143), (134, 150, 138), (120, 136, 146))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,8 +154,7 @@ def build_shell(
     rng, north, west = materials.rng, walls["north"], walls["west"]
     size = (north.length_m, west.length_m)
     top_left = north.point(0, 0, 0)
-    floor_rgb = textures.random_color(rng, (112, 132, 134), (158, 168, 164))
-    floor = pictures.vinyl(rng, size, floor_rgb)
+    floor = pictures.vinyl(rng, size, FLOORS[int(rng.integers(len(FLOORS)))])
     if rng.random() < 0.5:
         pictures.terrazzo_chips(rng, floor, 260.0)
     ceiling = materials.book(pictures.light_panels(rng, size, lit))

@@ -99,10 +99,10 @@ def _shape(
     return ToolShape(label, merge(parts), point, direction, grips[0], grips[1])
 
 
-def _pen(label: str, parts: list[TexturedMesh], tip_x: float, at_x: float, slope_rad: float = 0.6) -> ToolShape:
+def _pen(label: str, parts: list[TexturedMesh], tip_x: float, at_x: float, slope_rad: float = 0.3) -> ToolShape:
     """A tool that is held like a pen and points out of the hand."""
     c, s = np.cos(slope_rad), np.sin(slope_rad)
-    return _shape(label, parts, (tip_x, 0, 0), (1, 0, 0), (at_x, 0, 0), (c, 0, s), (s, 0, -c), ahead_m=0.03)
+    return _shape(label, parts, (tip_x, 0, 0), (1, 0, 0), (at_x, 0, 0), (c, 0, s), (s, 0, -c), ahead_m=0.06)
 
 
 def _along_x(mesh: TexturedMesh) -> TexturedMesh:
@@ -187,7 +187,7 @@ def _screwdriver(materials: Materials) -> ToolShape:
     ]
     shaft = [(0, 0.05), (0.0045, 0.05), (0.0045, 0.2), (0.0028, 0.205), (0.0028, 0.225), (0, 0.225)]
     parts = [_along_x(lathe(handle, grip, 16)), _along_x(lathe(shaft, chrome, 12))]
-    return _pen("screwdriver", parts, 0.225, -0.01, 0.35)
+    return _pen("screwdriver", parts, 0.225, -0.01)
 
 
 def _suction(materials: Materials) -> ToolShape:
@@ -217,7 +217,7 @@ def _ultrasound_probe(materials: Materials) -> ToolShape:
         extrude(outline, 0.022, white, 0.006), shifted(block((0.012, 0.05, 0.016), lens, 0.004), 0.052, 0, 0), stripe,
         tube(cable, 0.0035, dark, 10),
     ]  # fmt: skip
-    return _pen("ultrasound_probe", parts, 0.058, -0.025, 0.3)
+    return _pen("ultrasound_probe", parts, 0.058, -0.025)
 
 
 def _tray(materials: Materials) -> ToolShape:
@@ -292,7 +292,7 @@ def _needle_holder(materials: Materials) -> ToolShape:
         outline = jaw if side > 0 else (jaw * (1, -1))[::-1]
         parts += [tube(shank, 0.0027, chrome, 10), tube(ring, 0.0027, gold, 10), extrude(outline, 0.005, chrome)]
     parts.append(shifted(cylinder(0.006, 0.008, chrome, 12), 0.052, 0, -0.004))
-    return _pen("needle_holder", parts, 0.11, -0.03, 0.4)
+    return _pen("needle_holder", parts, 0.11, -0.03)
 
 
 def _flat(path_m: np.ndarray) -> np.ndarray:
