@@ -16,6 +16,7 @@ from .textures import Color, noise
 MARGIN_TURNS = 0.25
 SIZE = 224
 LIP: Color = (172, 108, 100)
+SHORTS: Color = (214, 218, 222)
 
 
 class Canvas:
@@ -102,6 +103,7 @@ def torso_picture(outfit: Outfit, rng: np.random.Generator) -> np.ndarray:
     canvas = Canvas(outfit.skin, -0.3, 1.1)
     canvas.shade(rng, 0.06)
     if outfit.top is None:
+        canvas.paint(canvas.along < 0.12, SHORTS)
         return canvas.done()
     aside = np.abs(canvas.around - 0.5)
     gown = outfit.cuff is not None
@@ -142,8 +144,8 @@ def leg_picture(outfit: Outfit, rng: np.random.Generator) -> np.ndarray:
         cloth.shade(rng, 0.14, 0.7)
         worn = canvas.along < 0.8
         canvas.image[worn] = cloth.image[worn]
-    elif outfit.top is not None:
-        canvas.paint(canvas.along < 0.2, outfit.top)
+    else:
+        canvas.paint(canvas.along < 0.2, SHORTS if outfit.top is None else outfit.top)
     if outfit.shoes is not None:
         canvas.paint(canvas.along > 0.8, outfit.shoes)
     return canvas.done()

@@ -66,6 +66,13 @@ def choose(role: str, rng: np.random.Generator) -> Outfit:
     )
 
 
+def undressed(rng: np.random.Generator) -> Outfit:
+    """A patient in shorts and cap, for operations on the back."""
+    skin = varied(SKINS[int(rng.choice(len(SKINS), p=(0.3, 0.3, 0.2, 0.12, 0.08)))], rng, 8)
+    cap = varied(one_of(CAPS, rng), rng)
+    return Outfit(skin, None, 0.0, 0.0, None, None, cap, True, None, None, None, 0.0)
+
+
 def one_of(colors: tuple[Color, ...], rng: np.random.Generator) -> Color:
     """One of some colours."""
     return colors[int(rng.integers(len(colors)))]

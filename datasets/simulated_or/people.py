@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
+from ...capture.geometry import SE3
 from .body import BodyShape, blend
 from .clothing import Clothing
 from .meshes import TexturedMesh
-from .motion import Motion
+
+
+class Moving(Protocol):
+    """What a person asks of a motion; motion.Motion, or the repose of a patient."""
+
+    def bones(self, time_s: float) -> np.ndarray:
+        """(b, 3, 4) world_from_model of each bone."""
+        ...
+
+    def hand(self, time_s: float, side: str) -> SE3:
+        """world_from_hand: the origin on the palm's skin, +z along the fingers, +y out of the palm."""
+        ...
+
+    def root_m(self, time_s: float) -> np.ndarray:
+        """(2,) the point of the floor below the hips."""
+        ...
+
+    def heading_rad(self, time_s: float) -> float:
+        """Where he faces; of one who lies, where his head points."""
+        ...
+
+    def moves(self, begin_s: float, end_s: float) -> bool:
+        """Whether any bone moves between two moments."""
+        ...
 
 
 class Person:
@@ -26,7 +51,7 @@ class Person:
     """
 
     def __init__(
-        self, name: str, role: str, owner: int, shape: BodyShape, clothing: Clothing, motion: Motion,
+        self, name: str, role: str, owner: int, shape: BodyShape, clothing: Clothing, motion: Moving,
         label: str = "person",
     ) -> None:  # fmt: skip
         self.name, self.role, self.label, self.owner = name, role, label, owner
