@@ -68,6 +68,7 @@ VERBS = (
     Verb("demo", "demo", "Start here", "Simulate a small operating room, build its twin, draw pictures."),
     Verb("import", "import_", "Recordings", "Turn someone else's files into a recording."),
     Verb("simulate", "simulate", "Recordings", "Record a simulated operating room, with its truth."),
+    Verb("plan-cameras", "plan_cameras", "Recordings", "Say what a proposed rig would see of a room."),
     Verb("info", "info", "Recordings", "Say what is in a recording."),
     Verb("rig", "rig", "Recordings", "Attach or show the calibration: where the cameras stand."),
     Verb("register", "register", "Recordings", "Find where the cameras stand from the scene, without a board."),
