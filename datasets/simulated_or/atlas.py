@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 NUM_LEVELS = 12
+GAMMA = 2.2
+#: Light of a display value, as textures are painted.
+TO_LINEAR = ((np.arange(256) / 255.0) ** GAMMA).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Atlas:
-    """Pictures with their halvings (mip levels, Williams 1983) in one flat table.
+    """Pictures with their halvings (mip levels, Williams 1983; of light, not of display values) in one flat table.
 
     Args:
         texels: (n, 3) uint8, as painted (display values, not linear light).
@@ -34,15 +37,16 @@ class Atlas:
         places = np.zeros((3, len(pictures), NUM_LEVELS), np.int64)
         begin = 0
         for number, picture in enumerate(pictures):
-            level, image = 0, np.ascontiguousarray(picture, dtype=np.uint8)
-            while True:
+            image = np.ascontiguousarray(picture, dtype=np.uint8)
+            light = TO_LINEAR[image]
+            for level in range(NUM_LEVELS):
                 height, width = image.shape[:2]
                 places[:, number, level:] = np.array([begin, height, width])[:, None]
                 pieces.append(image.reshape(-1, 3))
                 begin += height * width
-                level += 1
-                if max(height, width) == 1 or level == NUM_LEVELS:
+                if max(height, width) == 1:
                     break
                 size = (max(1, width // 2), max(1, height // 2))
-                image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA)).reshape(*size[::-1], 3)
+                light = np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA)).reshape(*size[::-1], 3)
+                image = np.rint(light ** np.float32(1 / GAMMA) * 255).astype(np.uint8)
         return cls(np.concatenate(pieces), *places)

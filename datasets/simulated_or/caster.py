@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import _render_kernel as kernel
-from .atlas import Atlas
+from .atlas import TO_LINEAR, Atlas
 from .meshes import TexturedMesh
 from .performance import Lamp
 
-#: Light of a display value, after the gamma of 2.2 with which textures are painted.
-TO_LINEAR = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
 AMBIENT = 0.55
 #: All lamps together give a level surface this much light at this distance, whatever their number.
 LAMP_LIGHT, LAMP_DISTANCE_M = 0.75, 1.7

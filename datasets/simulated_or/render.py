@@ -67,6 +67,11 @@ class Renderer:
         self._limit = kept_lenses
         self._joined: tuple[tuple[str, ...], Skin | None] = ((), None)
 
+    @property
+    def num_kept(self) -> int:
+        """How many lenses keep their layers now."""
+        return len(self._kept)
+
     def draw(
         self, camera: Camera, time_s: float, resting_s: tuple[float, float] | None = None, *, with_color: bool = True
     ) -> CameraView:
