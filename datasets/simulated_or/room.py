@@ -26,7 +26,7 @@ from .stations import Stations, find_stations
 AREA_M2 = (35.0, 48.0)
 SMALLEST_M, LARGEST_M = (6.3, 5.6), (8.0, 7.0)
 RANGES = {
-    "height_m": (2.7, 3.6), "table_height_m": (0.7, 1.1), "table_tilt_rad": (-0.26, 0.26), "doors": (1, 2),
+    "height_m": (2.85, 3.6), "table_height_m": (0.7, 1.1), "table_tilt_rad": (-0.26, 0.26), "doors": (1, 2),
     "num_drip_stands": (0, 3), "num_cabinets": (0, 5),
 }  # fmt: skip
 
@@ -104,12 +104,15 @@ def furnish(config: RoomConfig, rng: np.random.Generator, book: PictureBook) -> 
     Raises:
         ConfigError: the furniture does not fit, or the book was not empty.
     """
-    kept: dict[int, np.ndarray] = {}
+    kept: list[np.ndarray] = []
 
     def keep(picture: np.ndarray) -> int:
-        index = book(picture)
-        kept[index] = picture
-        return index
+        kept.append(picture)
+        if book(picture) != len(kept) - 1:
+            raise ConfigError(
+                "the pictures of a room come first in their book", todo="furnish the room with an empty book"
+            )
+        return len(kept) - 1
 
     materials = Materials(rng, keep)
     low, high, height = _size(config, rng)
@@ -128,11 +131,9 @@ def furnish(config: RoomConfig, rng: np.random.Generator, book: PictureBook) -> 
     corner = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
     named = [thing.fixture for thing in things if thing.named]
     solids = [*shell_solids(walls, doors), *(thing.fixture for thing in things)]
-    if sorted(kept) != list(range(len(kept))):
-        raise ConfigError("the pictures of a room come first in their book", todo="furnish the room with an empty book")
     return OperatingRoom(
         merge([shell, *hanging, *(thing.mesh for thing in things)]),
-        [kept[index] for index in sorted(kept)],
+        kept,
         tuple(named),
         (Zone("room", corner, height),),
         tuple(solids),
@@ -243,7 +244,7 @@ def _furniture(
         place = (max(x - 2.15, west + 1.05), y + 1.75)
         things.append(_stand("c_arm", own, *place, np.pi / 2 + rng.uniform(-0.15, 0.15), named=True))
 
-    for number, (dx, dy) in enumerate([(1.48, 1.3), (1.62, -0.92), (-1.55, 1.3)][: config.num_drip_stands], start=1):
+    for number, (dx, dy) in enumerate([(1.48, 1.3), (1.62, -0.92), (2.6, -0.35)][: config.num_drip_stands], start=1):
         own = furniture.drip_stand(materials, rng.uniform(1.85, 2.05), int(rng.integers(1, 3)))
         things.append(_stand(f"drip_stand_{number}", own, x + dx, y + dy, rng.uniform(0, 6.28)))
 
@@ -276,7 +277,7 @@ def _monitor(materials: Materials, table: TableTop) -> _Thing:
 
 
 def _monitor_arm(materials: Materials, screen: OrientedBox, height: float) -> TexturedMesh:
-    back = screen.center_m + 0.06 * screen.rotation[:, 1]
+    back = screen.center_m
     mount = np.array([back[0] + 0.9, back[1] + 0.2, height])
     return equipment.ceiling_arm(materials, mount, back, (mount[:2] + back[:2]) / 2 + (0.1, -0.3))
 
@@ -286,10 +287,10 @@ def _lights(materials: Materials, height: float, table: TableTop) -> tuple[list[
     rng, center = materials.rng, table.center_m
     lamps, meshes = [], []
     mount = np.array([center[0] + 0.1, center[1] + 0.1, height])
-    heads = ((0.55, 0.5, 1.25, 0.75), (-0.75, -0.35, -1.1, 0.7))
+    heads = ((0.45, 0.4, 1.25, 0.75), (-0.6, -0.3, -1.1, 0.7))
     for number, (dx, dy, ex, ey) in enumerate(heads):
         head = center + np.array([dx + rng.uniform(-0.1, 0.1), dy + rng.uniform(-0.1, 0.1), 0.0])
-        head[2] = 2.12 + 0.1 * number
+        head[2] = 2.16 + 0.07 * number
         aim = center + np.array([-0.1, 0.0, 0.1])
         towards = (aim - head) / np.linalg.norm(aim - head)
         post = head - towards * (equipment.LAMP_RADIUS_M + 0.03)

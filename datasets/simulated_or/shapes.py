@@ -246,7 +246,7 @@ def _frames(path: np.ndarray, reference: Sequence[float] | None) -> tuple[np.nda
 
 
 def _columns(values: np.ndarray, num: int) -> np.ndarray:
-    return np.broadcast_to(np.asarray(values)[:, None], (len(values), num))
+    return np.broadcast_to(np.clip(values, 0.0, 1.0)[:, None], (len(values), num))
 
 
 def woven(vertices: np.ndarray, uv: np.ndarray, texture: int) -> TexturedMesh:

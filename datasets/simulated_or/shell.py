@@ -219,7 +219,7 @@ def _doorway(materials: Materials, door: Door) -> list[TexturedMesh]:
     return [
         quad((a, 0, high), (0, WALL_M, 0), (0, 0, -high), frame),
         quad((b, WALL_M, high), (0, -WALL_M, 0), (0, 0, -high), frame),
-        quad((a, WALL_M, high), (b - a, 0, 0), (0, -WALL_M, 0), frame),
+        quad((a, 0, high), (b - a, 0, 0), (0, WALL_M, 0), frame),
         quad((low, far, 0.0), (width, 0, 0), (0, WALL_M - far, 0), floor),
         quad((a, WALL_M, 0.0), (b - a, 0, 0), (0, -WALL_M, 0), materials.tone(GREY)),
         quad((low, WALL_M, top), (width, 0, 0), (0, CORRIDOR_M, 0), lid),

@@ -283,7 +283,7 @@ def _cement_gun(materials: Materials) -> ToolShape:
 def _needle_holder(materials: Materials) -> ToolShape:
     """Two crossed shanks with rings, short jaws and a curved needle between them."""
     chrome, gold = materials.tone(CHROME), materials.tone((196, 168, 90))
-    parts = [tube(_flat(arc((0.106, 0, 0), 0.011, 0.3, 3.1, 14)), 0.0008, chrome, 6)]
+    parts = [tube(_flat(arc((0.098, 0, 0), 0.011, 0.3, 3.1, 14)), 0.0008, chrome, 6)]
     for side in (-1, 1):
         shank = smooth(np.array([(0.058, -0.002 * side, 0), (0.0, 0.006 * side, 0), (-0.05, 0.016 * side, 0)]))
         ring = _flat(arc((-0.066, 0, 0), 0.012, 0.0, 2 * np.pi - 0.01, 25))
