@@ -16,12 +16,13 @@ from .room import RoomConfig, furnish
 
 LABEL = "charuco_board"
 SQUARE_PX, MARGIN_SHARE = 96, 0.25
-THICKNESS_M, HANDLE_M = 0.012, 0.35
+THICKNESS_M, HANDLE_M = 0.012, 0.25
 #: The board is held still for so long, and is carried from one place to the next in so long.
 HOLD_S, CARRY_S = 0.8, 1.2
 #: Where it is held: about the table, within arm's reach of somebody who walks around it.
 NEAREST_M, FARTHEST_M, LOWEST_M, HIGHEST_M = 0.2, 1.6, 0.65, 1.6
-CLEAR_M = 0.42
+#: Every point of the board keeps this distance from all surfaces.
+CLEAR_M = 0.1
 #: How far its print looks up: steep enough that cameras on two sides of a ceiling read it at once.
 ELEVATION_RAD = (0.5, 1.25)
 TRIALS = 400
@@ -174,22 +175,33 @@ def board_performance(
 def _places(room: StandingRoom, board: BoardConfig, number: int, rng: np.random.Generator) -> list[SE3]:
     """Free places for the board, and free straight ways between them."""
     sight = LineOfSight(room.mesh.vertices_m, room.mesh.faces)
+    body_m = _body_points_m(board)
     places: list[SE3] = []
-    last_m: np.ndarray | None = None
     for _ in range(TRIALS * number):
         if len(places) == number:
             break
         middle_m = np.array([*_around(rng), rng.uniform(LOWEST_M, HIGHEST_M)])
-        way_m = middle_m[None] if last_m is None else np.linspace(last_m, middle_m, 25)
-        if (sight.distance_m(way_m) < CLEAR_M).any():
-            continue
         azimuth = 2 * np.pi * (len(places) * 0.382 + rng.uniform(-0.1, 0.1))
         towards = _facing(azimuth, rng.uniform(*ELEVATION_RAD), rng.uniform(-0.45, 0.45))
-        places.append(SE3(towards, middle_m - towards @ np.array([*board.size_m / 2, 0.0])))
-        last_m = middle_m
+        place = SE3(towards, middle_m - towards @ np.array([*board.size_m / 2, 0.0]))
+        way = Carried([*places[-1:], place])
+        steps = np.linspace(0, 1, 16) if places else (1.0,)
+        swept_m = np.concatenate([way.pose(HOLD_S + CARRY_S * step) @ body_m for step in steps])
+        inside = any(solid.box.contains(swept_m).any() for solid in room.solids)
+        if not inside and (sight.distance_m(swept_m) >= CLEAR_M).all():
+            places.append(place)
     if len(places) < number:
         raise ConfigError("the room leaves no way for the board", todo="give another seed, or a room with less in it")
     return places
+
+
+def _body_points_m(board: BoardConfig) -> np.ndarray:
+    """(n, 3) points spread over the plate and the handle, in the board's frame."""
+    margin_m = MARGIN_SHARE * board.square_m
+    x, y = (np.linspace(-margin_m, size_m + margin_m, 5) for size_m in board.size_m)
+    plate_m = np.stack(np.broadcast_arrays(x, y[:, None], 0.0), axis=-1).reshape(-1, 3)
+    grip_m = np.array([board.size_m[0] / 2, board.size_m[1] + margin_m + HANDLE_M, 0.0])
+    return np.vstack([plate_m, grip_m])
 
 
 def _around(rng: np.random.Generator) -> np.ndarray:

@@ -14,8 +14,6 @@ from ...capture.geometry import SE3
 from ...capture.rig_file import pose_to_json
 from .clocks import CameraClock
 
-DELIVERED = ("ok", "corrupt", "duplicate", "backward")
-"""States of frames that a recording holds; a frame that is "dropped" it lacks."""
 SHARES = ("drop_share", "duplicate_share", "backward_share", "corrupt_share")
 
 
@@ -29,7 +27,7 @@ class FaultConfig:
         num_losses, loss_s, loss_at_s: how many cameras are unplugged, for how long, from when (None = drawn).
         num_bumps, bump_deg, bump_m, bump_at_s: how many cameras are run into, how far they turn and move, when.
         duplicate_share: share of frames that carry the stamp of the frame before.
-        backward_share, backward_s: share of frames whose stamp jumps back, and how far.
+        backward_share, backward_s: share of frames whose stamp lies before that of the frame before, and how far.
         corrupt_share: share of frames whose picture is damaged.
         num_stalls, stall_s: how often the host stops taking frames, of all cameras, and for how long; none is lost.
 
@@ -81,7 +79,7 @@ class Shot:
         device_ns: what its stamp says; the camera's clock maps it to rig_ns unless the state says otherwise.
         host_ns: when the host receives it.
         state: "ok", "dropped", "corrupt" (a damaged picture), "duplicate" (the stamp of the frame before), or
-            "backward" (a stamp that jumped back).
+            "backward" (a stamp before that).
         overlapping: share of the exposure during which other cameras light the room, 0..1.
     """
 
@@ -260,25 +258,26 @@ def _states(
     """The state of every frame of a camera: dropped before corrupt before duplicate before backward."""
     chance = rng.random((4, len(rig_ns)))
     state = np.full(len(rig_ns), "ok", dtype=object)
-    later = np.arange(len(rig_ns)) > 0
-    state[(chance[0] < faults.backward_share) & later] = "backward"
-    state[(chance[1] < faults.duplicate_share) & later] = "duplicate"
+    state[chance[0] < faults.backward_share] = "backward"
+    state[chance[1] < faults.duplicate_share] = "duplicate"
     state[chance[2] < faults.corrupt_share] = "corrupt"
     state[chance[3] < faults.drop_share] = "dropped"
     for one in absences:
         if one.camera_id == name:
             state[(rig_ns >= one.begin_ns) & (rig_ns < one.end_ns)] = "dropped"
+    first = np.flatnonzero(state != "dropped")[:1]  # it has no frame before it to take a stamp from
+    state[first[np.isin(state[first], ("backward", "duplicate"))]] = "ok"
     return state.tolist()
 
 
 def _stamps(device_ns: np.ndarray, state: list[str], faults: FaultConfig) -> np.ndarray:
-    """What the stamps say, faults included; a duplicate repeats the stamp of the last frame that was delivered."""
+    """What the stamps say, faults included; false ones go by the stamp of the last frame that was delivered."""
     stamps, last = device_ns.copy(), 0
     for position, what in enumerate(state):
         if what == "duplicate":
             stamps[position] = stamps[last]
         elif what == "backward":
-            stamps[position] -= round(faults.backward_s * 1e9)
+            stamps[position] = stamps[last] - round(faults.backward_s * 1e9)
         if what != "dropped":
             last = position
     return stamps
