@@ -16,7 +16,7 @@ import numpy as np
 from ..capture.geometry import SE3, nearest_rotation
 
 LEVER_M = 1.0
-NUM_STEPS = 200
+MOST_STEPS = 200
 SMALLEST_ERROR = 1e-9
 
 
@@ -73,26 +73,40 @@ def score_calibration(poses: Mapping[str, SE3], true_poses: Mapping[str, SE3]) -
 def truth_from_twin(poses: Mapping[str, SE3], true_poses: Mapping[str, SE3]) -> SE3:
     """The rigid motion that lays a twin's world onto the true one, by the cameras that both know (at least one)."""
     names = [name for name in true_poses if name in poses]
-    weights = np.ones(len(names))
-    gauge = SE3.identity()
-    for _ in range(NUM_STEPS):
-        gauge = _weighted([poses[name] for name in names], [true_poses[name] for name in names], weights)
-        errors = [_error(gauge @ poses[name], true_poses[name]) for name in names]
-        length = np.array(
-            [np.hypot(e.position_mm / 1000, LEVER_M * np.radians(e.rotation_deg)) for e in errors]
-        )  # fmt: skip
-        weights = 1 / np.maximum(length, SMALLEST_ERROR)
-    return gauge
+    ours, true = (_stacked([some[name] for name in names]) for some in (poses, true_poses))
+    length = np.ones(len(names))
+    rotation, shift_m = np.eye(3), np.zeros(3)
+    for _ in range(MOST_STEPS):
+        rotation, shift_m = _weighted(ours, true, 1 / np.maximum(length, SMALLEST_ERROR))
+        before, length = length, _errors(rotation, shift_m, ours, true)
+        if np.abs(length - before).max() < SMALLEST_ERROR:
+            break
+    return SE3(rotation, shift_m)
 
 
-def _weighted(ours: list[SE3], true: list[SE3], weights: np.ndarray) -> SE3:
+Stack = tuple[np.ndarray, np.ndarray]
+"""Rotations (n, 3, 3) and places (n, 3)."""
+
+
+def _stacked(poses: list[SE3]) -> Stack:
+    return np.stack([pose.rotation for pose in poses]), np.stack([pose.translation_m for pose in poses])
+
+
+def _weighted(ours: Stack, true: Stack, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least-squares motion of weighted cameras (n,), in closed form."""
     share = weights / weights.sum()
-    ours_m, true_m = (np.stack([pose.translation_m for pose in poses]) for poses in (ours, true))
-    ours_mean, true_mean = share @ ours_m, share @ true_m
-    moment = (true_m - true_mean).T @ ((ours_m - ours_mean) * share[:, None])
-    turns = np.stack([b.rotation @ a.rotation.T for a, b in zip(ours, true, strict=True)])
-    rotation = nearest_rotation(moment + LEVER_M**2 / 2 * np.einsum("n,nij->ij", share, turns))
-    return SE3(rotation, true_mean - rotation @ ours_mean)
+    ours_mean, true_mean = share @ ours[1], share @ true[1]
+    moment = (true[1] - true_mean).T @ ((ours[1] - ours_mean) * share[:, None])
+    turns = np.einsum("n,nij,nkj->ik", share, true[0], ours[0])
+    rotation = nearest_rotation(moment + LEVER_M**2 / 2 * turns)
+    return rotation, true_mean - rotation @ ours_mean
+
+
+def _errors(rotation: np.ndarray, shift_m: np.ndarray, ours: Stack, true: Stack) -> np.ndarray:
+    """(n,) how far each camera is off, metres, a radian being a metre."""
+    apart_m = np.linalg.norm(ours[1] @ rotation.T + shift_m - true[1], axis=1)
+    chord = np.linalg.norm(rotation @ ours[0] - true[0], axis=(1, 2)) / np.sqrt(8)
+    return np.hypot(apart_m, LEVER_M * 2 * np.arcsin(np.clip(chord, 0, 1)))
 
 
 def _error(ours: SE3, true: SE3) -> CameraError:

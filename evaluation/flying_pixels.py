@@ -18,7 +18,7 @@ import numpy as np
 
 from ..capture.camera import Camera
 from ..capture.errors import InputError
-from ..capture.noise import LARGEST_TANGENT, DepthNoise
+from ..capture.noise import DepthNoise
 from ..capture.storage import StoredRecording
 from .foreground import mask_frames, overlap, spread
 from .rows import MaskReader
@@ -32,6 +32,7 @@ SIGMAS = 4.0
 FLOOR_M = 0.030
 RAYS_A_SIDE = 3
 BORDER_PX = 2
+LARGEST_SHARE = 0.5
 FIRST_THING = 101
 MOST_FRAMES = 12
 
@@ -115,11 +116,13 @@ def flying_pixels(
         local = normals @ pose.rotation
         length = np.linalg.norm(rays, axis=-1)
         cosine = np.abs((local * rays).sum(axis=-1)) / np.maximum(length, 1e-12)
-        tangent = np.minimum(np.sqrt(1 - np.clip(cosine, 0, 1) ** 2) / np.maximum(cosine, 1e-6), LARGEST_TANGENT)
+        tangent = np.sqrt(1 - np.clip(cosine, 0, 1) ** 2) / np.maximum(cosine, 1e-6)
         hit_m = np.where(np.isfinite(hit_m), hit_m, np.nan)
-        half_m = hit_m * width_px / 2 / min(camera.depth.fx_px, camera.depth.fy_px) * tangent
+        # The depth of a plane is 1 / (normal . ray): by this share its inverse changes towards the corners of the part.
+        slope = width_px / 2 * (np.abs(local[:, 0]) / camera.depth.fx_px + np.abs(local[:, 1]) / camera.depth.fy_px)
+        share = np.minimum(slope / np.maximum(cosine * length, 1e-6), LARGEST_SHARE)
         allowed_m = np.maximum(SIGMAS * noise.sigma_m(hit_m, tangent), FLOOR_M)
-        beyond_m = np.abs(read_m - hit_m) - half_m - allowed_m
+        beyond_m = np.maximum(read_m - hit_m / (1 - share), hit_m / (1 + share) - read_m) - allowed_m
         least_m = np.fmin(least_m, beyond_m)
     flies = np.zeros(depth_m.shape, dtype=bool)
     flies[rows, columns] = least_m > 0

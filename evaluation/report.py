@@ -21,6 +21,11 @@ HEADLINES = {
     "calibration": ("position error", "scale error"), "clocks": ("pair skew, 95th percentile",), "foreground": ("IoU",),
 }  # fmt: skip
 
+PLAN_KEY = (
+    "From above: true paths broad and pale, the twin's thin in the same colour; a broken red line stands for nobody. "
+    "Cameras: triangles where they are, crosses where the twin has them."
+)
+
 STYLE = """
 :root { --ink: #26303a; --pale: #66727f; --line: #dde2e7; --paper: #fbfcfd; --card: #ffffff; }
 * { box-sizing: border-box; }
@@ -35,7 +40,7 @@ p { margin: 4px 0; color: var(--pale); } section { border-top: 1px solid var(--l
 .card span { color: var(--pale); font-size: 13px; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(235px, 1fr)); gap: 2px 24px; margin: 8px 0; }
 dl div { display: flex; justify-content: space-between; gap: 12px; border-bottom: 1px dotted var(--line); }
-dt { color: var(--pale); } dd { margin: 0; font-variant-numeric: tabular-nums; text-align: right; }
+dt { color: var(--pale); } dd { margin: 0; white-space: nowrap; font-variant-numeric: tabular-nums; text-align: right; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: 4px 0 12px; font-size: 14px; }
 th, td { padding: 3px 14px 3px 0; border-bottom: 1px solid var(--line); text-align: left; }
 th { color: var(--pale); font-weight: 600; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
@@ -85,7 +90,7 @@ def _plots(family: str, scores: Scores, tables: TwinTables, truth: Truth) -> lis
     if family == "room" and scores.room is not None:
         return [plots.room_curves(scores.room), plots.room_histogram(scores.room)]
     if family == "tracks":
-        return [plots.floor_plan(tables, truth, names)]
+        return [plots.floor_plan(tables, truth, names), f"<p>{PLAN_KEY}</p>"]
     if family == "people" and scores.people is not None:
         return [plots.joint_bars(scores.people)]
     if family == "relations" and scores.relations is not None:

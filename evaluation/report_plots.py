@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 INK, PALE, GRID = "#26303a", "#8b95a1", "#e3e7eb"
 RIGHT, WRONG, MISSED, UNKNOWN = "#2a9d8f", "#d1495b", "#edae49", "#b8bec6"
-HUES = ("#3066be", "#d1495b", "#2a9d8f", "#8f5bb5", "#c77d1e", "#5a7d2a", "#b83280", "#4a6fa5", "#8c564b", "#17858f")
+HUES = ("#3066be", "#8f5bb5", "#c77d1e", "#5a7d2a", "#17858f", "#b83280", "#8c564b", "#5566aa", "#9a8700", "#607080")
 MOST_POINTS = 1500
 MOST_LANES = 60
 SECOND_NS = 1_000_000_000
@@ -59,7 +59,7 @@ def room_curves(scores: RoomScores) -> str:
     def paint(axes: Axes) -> None:
         lines = [("precision: reconstruction near the truth", scores.precision_curve, HUES[0])]
         if scores.completeness_curve is not None:
-            lines.append(("completeness: seen truth near the reconstruction", scores.completeness_curve, HUES[4]))
+            lines.append(("completeness: seen truth near the reconstruction", scores.completeness_curve, HUES[2]))
         for label, curve, color in lines:
             axes.plot(CURVE_MM, np.multiply(curve, 100), color=color, lw=2, label=label)
         for limit in (5, 10, 20):
@@ -173,7 +173,7 @@ def predicate_bars(scores: RelationScores) -> str:
 
     def paint(axes: Axes) -> None:
         kinds = (("by instant", scores.frames_by_predicate), ("by interval", scores.intervals_by_predicate))
-        for shift, (label, counts), color in zip((-0.2, 0.2), kinds, (HUES[0], HUES[4]), strict=True):
+        for shift, (label, counts), color in zip((-0.2, 0.2), kinds, (HUES[0], HUES[2]), strict=True):
             values = [100 * (counts[name].f1 or 0.0) for name in names]
             axes.barh(np.arange(len(names)) + shift, values, height=0.36, color=color, label=label)
         axes.set_yticks(range(len(names)), names)

@@ -243,7 +243,7 @@ def _relations(s: RelationScores) -> Summary:
         Figure("F1 by interval", percent(own.intervals), "%"),
         Figure("mean over predicates", percent(own.intervals_macro), "%"),
         Figure("recall of unknown", percent(s.unknown_recall), "%"),
-        Figure("ignored", s.num_ignored, "rows of which the truth does not speak"),
+        Figure("ignored", s.num_ignored, "rows"),
     )
     rows: list[list[Cell]] = []
     for name, frames in s.frames_by_predicate.items():
