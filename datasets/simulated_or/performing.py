@@ -25,25 +25,64 @@ SPARE_S = 1.0
 PALM_OFF_M = 0.03
 
 
-def people(stage: Stage, tempo: Tempo, seed: int, book: PictureBook) -> dict[str, Person]:
-    """Everybody but the patient, by name, moving as rehearsed.
+def motions(stage: Stage, tempo: Tempo, haste: float, seed: int) -> dict[str, Motion]:
+    """What everybody but the patient does, by name, in the time in which motions are composed.
 
     Args:
         stage: after the rehearsal.
-        tempo: from its time to rig time.
-        seed: bodies, clothes and colours follow from it.
-        book: takes the pictures of the clothes.
+        tempo: from its time to the time in which motions are composed.
+        haste: how many times as fast they will be played.
+        seed: bodies follow from it.
     """
+    props, found = {prop.name: prop for prop in stage.props}, {}
+    for number, player in enumerate(stage.players, start=1):
+        shape = body_shape(draw_phenotype(np.random.default_rng([seed, 11, number])))
+        raised = 1.0 if player.role in STERILE_ROLES else 0.0
+        lasts_s = stage.seconds * haste + SPARE_S
+        puppet = Puppet(shape, lasts_s, player.start_m, player.start_heading_rad, raised)
+        lead(puppet, player, tempo, props)
+        found[player.name] = puppet.finish()
+    return found
+
+
+def people(stage: Stage, moving: Mapping[str, Motion], haste: float, seed: int, book: PictureBook) -> dict[str, Person]:
+    """Everybody but the patient, by name, dressed; `book` takes the pictures of the clothes."""
     cast = {}
     for number, player in enumerate(stage.players, start=1):
-        rng = np.random.default_rng([seed, 11, number])
-        shape = body_shape(draw_phenotype(rng))
-        raised = 1.0 if player.role in STERILE_ROLES else 0.0
-        puppet = Puppet(shape, stage.seconds + SPARE_S, player.start_m, player.start_heading_rad, raised)
-        lead(puppet, player, tempo, {prop.name: prop for prop in stage.props})
-        clothing = dress(shape, player.role, rng, book)
-        cast[player.name] = Person(player.name, player.role, number, shape, clothing, puppet.finish())
+        motion = moving[player.name]
+        clothing = dress(motion.shape, player.role, np.random.default_rng([seed, 15, number]), book)
+        played = motion if haste == 1.0 else Hastened(motion, haste)
+        cast[player.name] = Person(player.name, player.role, number, motion.shape, clothing, played)
     return cast
+
+
+class Hastened(Motion):
+    """A motion that is played faster than it was composed, all of it alike.
+
+    Args:
+        motion: as it was composed.
+        haste: how many times as fast.
+    """
+
+    def __init__(self, motion: Motion, haste: float) -> None:
+        self.shape, self.grid_s = motion.shape, motion.grid_s / haste
+        self._composed, self._haste = motion, haste
+
+    def root_m(self, time_s: float) -> np.ndarray:
+        """(2,) the point of the floor below the hips of the upright body."""
+        return self._composed.root_m(time_s * self._haste)
+
+    def heading_rad(self, time_s: float) -> float:
+        """Where he faces, unwrapped."""
+        return self._composed.heading_rad(time_s * self._haste)
+
+    def bones(self, time_s: float) -> np.ndarray:
+        """(b, 3, 4) world_from_model of each bone."""
+        return self._composed.bones(time_s * self._haste)
+
+    def moves(self, begin_s: float, end_s: float) -> bool:
+        """Whether any bone moves between two moments."""
+        return self._composed.moves(begin_s * self._haste, end_s * self._haste)
 
 
 def lead(puppet: Puppet, player: Player, tempo: Tempo, props: Mapping[str, Prop]) -> None:
@@ -93,7 +132,23 @@ def aim(gesture: Gesture, tempo: Tempo, above_m: float) -> Callable[[float], np.
     return target_m
 
 
-def track(prop: Prop, tempo: Tempo, motions: Mapping[str, Motion]) -> ToolTrack:
+class HastenedTrack(ToolTrack):
+    """A tool's track that is played faster than it was composed."""
+
+    def __init__(self, composed: ToolTrack, haste: float) -> None:
+        super().__init__(composed.grip)
+        self._composed, self._haste = composed, haste
+
+    def pose(self, time_s: float) -> SE3:
+        """world_from_tool."""
+        return self._composed.pose(time_s * self._haste)
+
+    def moves(self, begin_s: float, end_s: float) -> bool:
+        """Whether it may move between two moments."""
+        return self._composed.moves(begin_s * self._haste, end_s * self._haste)
+
+
+def track(prop: Prop, tempo: Tempo, moving: Mapping[str, Motion], haste: float) -> ToolTrack:
     """Where a tool is: where it lies, or with the hand that holds it."""
     result = ToolTrack(prop.shape.grip)
     for event in prop.events:
@@ -101,8 +156,8 @@ def track(prop: Prop, tempo: Tempo, motions: Mapping[str, Motion]) -> ToolTrack:
         if isinstance(event, Lies):
             result.rest(begin_s, event.pose)
         elif isinstance(event, Held):
-            result.held(begin_s, _hand(motions[event.player], event.side), prop.grip(event.side).inverse())
-    return result
+            result.held(begin_s, _hand(moving[event.player], event.side), prop.grip(event.side).inverse())
+    return result if haste == 1.0 else HastenedTrack(result, haste)
 
 
 def _hand(motion: Motion, side: str) -> Callable[[float], SE3]:

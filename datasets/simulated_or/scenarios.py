@@ -24,8 +24,6 @@ from .tools import Tool
 
 SHORTEST_S = 20.0
 ATTEMPTS = 12
-HASTE = 1.1
-MOST_HASTE = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,8 @@ class ScenarioConfig:
 
     Args:
         seconds: length of the recording; the whole procedure is fitted into it. In a long one work takes longer and is
-            repeated; in a short one work is cut first, then everybody walks and reaches faster. A recording of less
-            than 20 s shows the beginning of a play of 20 s.
+            repeated; in a short one work is cut to 40 %, and if that does not do, all motion is that much faster. A
+            recording of less than 20 s shows the beginning of a play of 20 s.
         team_size: how many people work and watch, the patient not counted; 0 = as many as the scenario asks for.
         pace: how fast people walk and reach, 1 = briskly.
         seed: draws everything else.
@@ -98,50 +96,39 @@ def play(name: str, config: ScenarioConfig) -> Performance:
     team_size = config.team_size or fewest
     if not fewest <= team_size <= most:
         raise ConfigError(f"{name} is played by {fewest} to {most} people, not by {team_size}")
-    theatre = Theatre.build(scenario.room, scenario.uncovered, config.seed)
+    theatre = Theatre.build(scenario.room, scenario.uncovered, config.seed, owner=team_size + 1)
     reason = ""
     for attempt in range(ATTEMPTS):
+        seconds = max(config.seconds, SHORTEST_S)
+        stage = theatre.stage(config.pace, seconds, np.random.default_rng([config.seed, 12, attempt]))
         try:
-            stage, tempo = _rehearse(scenario, theatre, team_size, config, attempt)
+            scenario.rehearse(stage, team_size)
         except Blocked as blocked:
             reason = str(blocked)
             continue
-        performance = _perform(name, theatre, stage, tempo, config)
+        performance = _perform(name, theatre, stage, config)
         reason = trouble(performance)
         if not reason:
             return performance
     raise ConfigError(f"no way was found to play {name}", why=reason, todo="give another seed, or a smaller team")
 
 
-def _rehearse(
-    scenario: Scenario, theatre: Theatre, team_size: int, config: ScenarioConfig, attempt: int
-) -> tuple[Stage, Tempo]:
-    """Rehearse a scenario, faster and faster until it fits into the recording."""
-    seconds, pace = max(config.seconds, SHORTEST_S), config.pace
-    while True:
-        rng = np.random.default_rng([config.seed, 12, attempt])
-        stage = theatre.stage(pace, seconds, rng)
-        scenario.rehearse(stage, team_size)
-        tempo, haste = Tempo.fit(stage.busy, stage.length_s, seconds)
-        if haste <= 1.001 or pace >= MOST_HASTE:
-            return stage, tempo
-        pace = min(pace * max(haste**1.3, HASTE), MOST_HASTE)
-
-
-def _perform(name: str, theatre: Theatre, stage: Stage, tempo: Tempo, config: ScenarioConfig) -> Performance:
+def _perform(name: str, theatre: Theatre, stage: Stage, config: ScenarioConfig) -> Performance:
     pictures, seconds = list(theatre.pictures), config.seconds
 
     def book(picture: np.ndarray) -> int:
         pictures.append(picture)
         return len(pictures) - 1
 
-    cast = performing.people(stage, tempo, config.seed, book)
+    composed, haste = Tempo.fit(stage.busy, stage.length_s, stage.seconds)
+    tempo = composed.faster(haste)
+    moving = performing.motions(stage, composed, haste, config.seed)
+    cast = performing.people(stage, moving, haste, config.seed, book)
     actors: dict[str, Actor] = dict(cast)
-    if theatre.patient is not None:
-        actors |= theatre.lying(len(cast) + 1)
-    motions = {person: actor.motion for person, actor in cast.items()}
+    if theatre.lying is not None:
+        actors |= {actor.name: actor for actor in theatre.lying}
     for owner, prop in enumerate(stage.props, start=FIRST_THING + 1):  # the drape is the first thing
-        actors[prop.name] = Tool(prop.name, prop.shape, owner, performing.track(prop, tempo, motions))
+        actors[prop.name] = Tool(prop.name, prop.shape, owner, performing.track(prop, composed, moving, haste))
     return Performance(
         name, seconds, theatre.room, actors, pictures, performing.acts(stage, tempo, seconds),
         performing.phases(stage, tempo, seconds), performing.exists(stage, tempo), theatre.targets,

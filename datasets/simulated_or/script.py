@@ -22,7 +22,7 @@ from .timeline import Walk, too_near, where_m
 from .tools import ToolShape
 
 WALK_M_S = 1.15
-SHORTEST_WALK_S, TURN_S = 0.9, 0.8
+SHORTEST_WALK_S, TURN_S = 0.9, 0.7
 PATIENCE_S = 14.0
 SIDE_STEP_M = 0.12
 STEP_S = 0.1
@@ -96,6 +96,7 @@ class Stage:
         self.props.append(prop)
         if held_by:
             side = held_by.free_hand()
+            prop.events.clear()
             prop.is_taken(0.0, held_by.name, side)
             held_by.holds[side] = prop
         return prop
@@ -255,7 +256,9 @@ class Stage:
             if path_m is None:
                 continue
             length_m = float(np.linalg.norm(np.diff(path_m, axis=0), axis=1).sum())
-            lasts_s = max(length_m / (WALK_M_S * self.pace * 0.87), SHORTEST_WALK_S if length_m > 0.02 else TURN_S)
+            lasts_s = max(length_m / (WALK_M_S * self.pace * 0.87), SHORTEST_WALK_S)
+            if length_m < 0.02:
+                lasts_s = TURN_S if np.cos(heading_rad - player.heading_rad) > 0.05 else 2 * TURN_S
             walk = Walk(begin_s, begin_s + lasts_s, path_m, heading_rad)
             if not self._meets(player, walk):
                 player.present_s[0] = min(player.present_s[0], begin_s)

@@ -8,17 +8,19 @@ from zlib import crc32
 
 import numpy as np
 
-from .performance import Actor
+from .anny_body import body_shape, draw_phenotype
+from .drape import Drape, drape
+from .patient import landmarks_m, lying_patient
+from .people import Person
+from .performance import FIRST_THING
 from .room import OperatingRoom, RoomConfig, furnish
 from .routes import Floor
 from .script import Field, Stage
 from .tools import ToolShape, tool_shape
 
-BODY_M, BACK_M = 0.16, 0.22
-TABLE_POINTS = {
-    "knee": {"knee": -0.40, "thigh": -0.16, "shin": -0.62},
-    "back": {"L1": 0.20, "L2": 0.165, "L3": 0.13, "L4": 0.095, "L5": 0.06},
-}
+SHOULDERS_M = 0.5
+UNCOVERED = {"knee": ("knee",), "back": ("L1", "L2", "L3", "L4", "L5")}
+TARGETS = {"knee": ("knee", "thigh", "shin"), "back": UNCOVERED["back"]}
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +31,7 @@ class Theatre:
         seed: what it was drawn from.
         room, floor: what stands, and where one can walk.
         pictures: of the room and of the tools, in order.
+        lying: the patient and the drape, if there is a patient.
         patient: what is operated on, or None.
     """
 
@@ -36,12 +39,20 @@ class Theatre:
     room: OperatingRoom
     floor: Floor
     pictures: list[np.ndarray]
+    lying: tuple[Person, Drape] | None
     patient: Field | None
     _shapes: dict[str, ToolShape] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, config: RoomConfig, uncovered: str, seed: int) -> Theatre:
-        """The theatre of a seed; `uncovered` names the part of the patient that is operated on, "" = no patient."""
+    def build(cls, config: RoomConfig, uncovered: str, seed: int, owner: int) -> Theatre:
+        """The theatre of a seed.
+
+        Args:
+            config: what is asked of the room.
+            uncovered: which part of the patient is operated on ("knee", "back"); "" = there is no patient.
+            seed: draws the rest.
+            owner: the patient's number in id images.
+        """
         pictures: list[np.ndarray] = []
 
         def book(picture: np.ndarray) -> int:
@@ -50,8 +61,19 @@ class Theatre:
 
         room = furnish(config, np.random.default_rng([seed, 10]), book)
         floor = Floor(room.solids, np.stack([place_m for place_m, _ in room.stations.values()]))
-        patient = Field(_points(room, uncovered)) if uncovered else None
-        return cls(seed, room, floor, pictures, patient)
+        if not uncovered:
+            return cls(seed, room, floor, pictures, None, None)
+        rng = np.random.default_rng([seed, 14])
+        shape = body_shape(draw_phenotype(rng))
+        patient = lying_patient(shape, room.table_top, rng, book, prone=uncovered == "back", owner=owner)
+        points_m = landmarks_m(patient)
+        free_m = [points_m[name] for name in UNCOVERED[uncovered]]
+        sheet = drape(
+            patient.vertices_m(0.0), patient.mesh.faces, room.table_top, free_m, rng, book, to_m=SHOULDERS_M,
+            owner=FIRST_THING,
+        )  # fmt: skip
+        field_m = Field({name: points_m[name] for name in TARGETS[uncovered]})
+        return cls(seed, room, floor, pictures, (patient, sheet), field_m)
 
     def stage(self, pace: float, seconds: float, rng: np.random.Generator) -> Stage:
         """An empty stage."""
@@ -68,10 +90,6 @@ class Theatre:
             self._shapes[name] = tool_shape(label, self._book, rng)
         return self._shapes[name]
 
-    def lying(self, owner: int) -> dict[str, Actor]:
-        """The patient and the drape, by name."""
-        return {}
-
     @property
     def targets(self) -> Mapping[str, np.ndarray]:
         """(3,) points of the patient by name, world."""
@@ -80,11 +98,3 @@ class Theatre:
     def _book(self, picture: np.ndarray) -> int:
         self.pictures.append(picture)
         return len(self.pictures) - 1
-
-
-def _points(room: OperatingRoom, uncovered: str) -> dict[str, np.ndarray]:
-    """Points by name, where the skin of somebody of middle height would be."""
-    table, rise_m = room.table_top, BODY_M if uncovered == "knee" else BACK_M
-    slope = np.array([np.cos(table.tilt_rad), 0.0, np.sin(table.tilt_rad)])
-    up = np.array([-slope[2], 0.0, slope[0]])
-    return {name: table.center_m + along_m * slope + rise_m * up for name, along_m in TABLE_POINTS[uncovered].items()}

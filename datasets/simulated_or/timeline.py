@@ -14,7 +14,7 @@ import numpy as np
 from .routes import BODY_RADIUS_M
 
 RAMP = 0.13
-MOST_SQUEEZE = 0.5
+MOST_SQUEEZE = 0.4
 """A working movement may be cut to this share of its own time before everything has to go faster."""
 
 
@@ -88,13 +88,16 @@ class Tempo:
         """Rig time of a moment of the rehearsal."""
         return float(np.interp(time_s, self.rehearsed_s, self.played_s))
 
+    def faster(self, haste: float) -> Tempo:
+        """The same, but everything is so many times as fast."""
+        return Tempo(self.rehearsed_s, tuple(time_s / haste for time_s in self.played_s))
+
     @classmethod
     def fit(cls, busy: Sequence[tuple[float, float]], length_s: float, seconds: float) -> tuple[Tempo, float]:
-        """The tempo that fills a duration, and by how much it is faster than walks and grips want to be.
+        """The tempo at which a play is composed, and how many times as fast it must then be played to fill a duration.
 
         Too short a play is stretched where nobody walks, grips or hands over: work takes longer, walks do not. Too long
-        a play is squeezed there first, to `MOST_SQUEEZE`; if that does not do, all of it goes faster, by the second
-        value, which is above 1 then.
+        a play is squeezed there first, to `MOST_SQUEEZE`. Where that does, the second value is 1; else it is above.
 
         Args:
             busy: spans of the rehearsal that keep their own speed.
@@ -110,7 +113,9 @@ class Tempo:
         slope = max((seconds - busy_s) / quiet_s, MOST_SQUEEZE) if quiet_s > 0 else 1.0
         played_s = np.concatenate([[0.0], np.cumsum(np.where(is_busy, 1.0, slope) * lengths_s)])
         haste = float(played_s[-1] / seconds)
-        return cls(tuple(edges), tuple((played_s / haste).tolist())), haste
+        if haste < 1.0 + 1e-6:
+            return cls(tuple(edges), tuple((played_s / haste).tolist())), 1.0
+        return cls(tuple(edges), tuple(played_s.tolist())), haste
 
 
 def where_m(start_m: np.ndarray, walks: Sequence[Walk], time_s: np.ndarray) -> np.ndarray:
