@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
+import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .camera import CameraModel, CameraRig, Intrinsics
-from .clock import ClockModel
+from .camera import CameraModel, CameraRig
 from .errors import ConfigError, InputError
-from .files import hash_file
-from .geometry import SE3
+from .files import hash_file, require_writable
+from .plain_calibration import FILE, read_calibration
+from .plain_times import Stamp, absurd_times, clocks_of, read_timestamps
 from .recording_writer import DamagedFrame, RecordingWriter
-from .rig_file import lens_from_json, pose_from_json
 from .segments import seal_folder
 
 LARGEST_IMAGE_PX = 64_000_000
+LONGEST_NUMBER = 12
 COLOR_ENDINGS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
 JPEG_END = b"\xff\xd9"
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import took, and what it could not take."""
+    """What an import took, and what it could not take.
+
+    Args:
+        path: the recording.
+        num_frames: frames of all cameras together.
+        damaged: what is left out.
+        unplaced: cameras without a place where the calibration or the rig means to give places.
+    """
 
     path: Path
     num_frames: int
     damaged: tuple[DamagedFrame, ...]
+    unplaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _PlannedFrame:
     camera_id: str
     index: int
-    device_ns: int
-    host_ns: int | None
+    stamp: Stamp
     color: Path | None
     depth: Path | None
 
@@ -52,42 +57,47 @@ def import_plain(
     *,
     fps: float | None = None,
     rig: CameraRig | None = None,
+    ignore_poses: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
     """Import a plain RGB-D folder as a recording.
 
-    Images that are missing, cut off or of the wrong size are left out and listed; the rest of the recording is taken.
+    Images that are missing, cut off or of the wrong size, and times that cannot be, are left out and listed; the rest
+    of the recording is taken. So it is with poses: a camera without a sound one is left unplaced.
 
     Args:
         folder: holds calibration.json and one folder per camera with color/, depth/ and, optionally, timestamps.csv.
         out: the `.recording` to make.
         fps: frame rate, Hz; needed where there are no timestamps, and then frames of one number are one instant.
         rig: where the cameras stand, if it is known from elsewhere.
+        ignore_poses: leave the cameras unplaced, whatever calibration.json says.
         progress: called with (frames done, frames in all).
 
     Raises:
-        InputError: calibration.json is unreadable or wrong, or no camera has any frame.
-        ConfigError: there are no timestamps and no fps was given.
+        InputError: calibration.json is unreadable or wrong, the cameras do not keep the same time, or no camera has any
+            frame.
+        ConfigError: there are no timestamps and no fps was given, or the recording cannot be written.
     """
     folder, out = Path(folder), Path(out)
-    calibration = _read_calibration(folder)
-    models, damaged = _read_cameras(folder, calibration)
-    if rig is None:
-        rig = _read_rig(folder, calibration, models, damaged)
-    plan = [frame for name in models for frame in _plan_camera(folder, models[name], fps, damaged)]
-    if not plan:
-        raise InputError(
-            "no camera has any frame", where=str(folder), todo="each camera needs color/NNNNNN.jpg or depth/NNNNNN.png"
-        )
-    clocks = _clocks(plan)
-    plan.sort(key=lambda frame: (clocks[frame.camera_id].rig_ns_of(frame.device_ns), frame.camera_id))
+    if fps is not None and not (math.isfinite(fps) and fps > 0):
+        raise ConfigError(f"a rate of {fps:g} Hz is impossible", todo="give frames per second, e.g. --fps 30")
+    calibration = read_calibration(folder)
+    models, damaged = calibration.models, []
+    if rig is None and not ignore_poses:
+        rig = calibration.rig
+        damaged += calibration.unplaced
+    lacking = tuple(name for name in models if name not in rig.cameras) if rig else tuple(models) if damaged else ()
+    plan = _plan(folder, models, fps, damaged)
+    clocks = clocks_of({name: [f.stamp for f in plan if f.camera_id == name] for name in {f.camera_id for f in plan}})
+    plan.sort(key=lambda frame: (clocks[frame.camera_id].rig_ns_of(frame.stamp.device_ns), frame.camera_id))
     source = {
         "importer": "plain",
         "name": folder.resolve().name,
-        "calibration_blake3": hash_file(folder / "calibration.json"),
+        "calibration_blake3": hash_file(folder / FILE),
         "timestamps": "given" if fps is None else f"frame number / {fps:g} Hz where no timestamps.csv stands",
     }
     writer = RecordingWriter(out, list(models.values()), fps=_rate(plan, fps), source=source, rig=rig, clocks=clocks)
+    require_writable(out)
     with writer:
         for done, frame in enumerate(plan):
             _take(frame, folder, models[frame.camera_id], writer, damaged)
@@ -97,92 +107,66 @@ def import_plain(
             raise InputError("every image of the folder is damaged", where=str(folder))
         writer.damaged += damaged
         _copy_truth(folder / "truth", writer.folder / "truth")
-    return ImportReport(out, writer.num_frames, tuple(writer.damaged))
+    return ImportReport(out, writer.num_frames, tuple(writer.damaged), lacking)
 
 
-def _read_calibration(folder: Path) -> dict[str, Any]:
-    path = folder / "calibration.json"
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+def _plan(
+    folder: Path, models: Mapping[str, CameraModel], fps: float | None, damaged: list[DamagedFrame]
+) -> list[_PlannedFrame]:
+    """Every frame that may be taken, its images and its time."""
+    images = {name: _images(folder, name, damaged) for name in models}
+    images = {name: found for name, found in images.items() if found[0] or found[1]}
+    if not images:
         raise InputError(
-            "the folder has no calibration.json", where=str(path), todo="see docs/plain-folder.md for the layout"
-        ) from error
-    except ValueError as error:
-        raise InputError("calibration.json is not JSON", where=str(path), why=str(error)) from error
-    if not isinstance(value, dict) or not isinstance(value.get("cameras"), dict) or not value["cameras"]:
-        raise InputError('calibration.json needs "cameras" with at least one camera', where=str(path))
-    return value
+            "no camera has any frame", where=str(folder), todo="each camera needs color/NNNNNN.jpg or depth/NNNNNN.png"
+        )
+    times = {name: read_timestamps(folder / name / "timestamps.csv", name) for name in images}
+    without = [name for name, found in times.items() if found is None]
+    if without and len(without) < len(times):
+        having = [name for name in times if name not in without]
+        raise InputError(
+            "some cameras have timestamps and some have none", where=str(folder),
+            why=f"there is a timestamps.csv of {', '.join(having)} and none of {', '.join(without)}; frame numbers and "
+            "clock times cannot be laid on one time",
+            todo=f"write {without[0]}/timestamps.csv, or take the timestamps.csv of every camera away and give --fps",
+        )  # fmt: skip
+    if without and fps is None:
+        raise ConfigError(
+            "the folder has no timestamps", where=str(folder / without[0] / "timestamps.csv"),
+            todo="give the rate, e.g. --fps 30",
+        )  # fmt: skip
+    plan = []
+    for name, (colors, depths) in images.items():
+        stamps, repeated = times[name] or ({}, {})
+        if fps is not None and name in without:
+            stamps = {
+                index: Stamp(round(index * 1e9 / fps), None, f"{name}/{index:06d}") for index in colors.keys() | depths
+            }
+        damaged += [DamagedFrame(name, -1, place, what) for place, what in repeated.items()]
+        wrong = absurd_times(stamps, str(folder))
+        damaged += [DamagedFrame(name, index, stamps[index].place, what) for index, what in sorted(wrong.items())]
+        sound = {index: stamp for index, stamp in stamps.items() if index not in wrong}
+        for index in sorted(colors.keys() | depths.keys()):
+            if index in sound:
+                plan.append(_PlannedFrame(name, index, sound[index], colors.get(index), depths.get(index)))
+            elif index not in wrong:
+                damaged.append(DamagedFrame(name, index, f"{name}/timestamps.csv", "the frame has no timestamp"))
+    if not plan:
+        raise InputError("no frame has a timestamp", where=str(folder), todo="see docs/plain-folder.md for the layout")
+    return plan
 
 
-def _read_cameras(folder: Path, calibration: Mapping[str, Any]) -> tuple[dict[str, CameraModel], list[DamagedFrame]]:
-    models, damaged = {}, []
-    unit_m = float(calibration.get("depth_unit_m", 0.001))
-    if not (np.isfinite(unit_m) and 0 < unit_m < 1):
-        raise InputError(f"depth_unit_m = {unit_m} is impossible", where=str(folder / "calibration.json"))
-    for name, entry in calibration["cameras"].items():
-        where = f"{folder / 'calibration.json'}, camera {name}"
-        color = lens_from_json(entry["color"], f"{where}, color") if entry.get("color") else None
-        depth = lens_from_json(entry["depth"], f"{where}, depth") if entry.get("depth") else None
-        if color is None and depth is None:
-            raise InputError("the camera has neither a colour nor a depth lens", where=where)
-        pose = SE3.identity()
-        if color is not None and depth is not None and entry.get("color_from_depth"):
-            pose = pose_from_json(entry["color_from_depth"], f"{where}, color_from_depth")
-        models[name] = CameraModel(name, _first(color, depth), depth, pose, unit_m)
-        if not (folder / name).is_dir():
-            damaged.append(DamagedFrame(name, -1, name, "the folder of this camera is missing"))
-    return models, damaged
-
-
-def _first(color: Intrinsics | None, depth: Intrinsics | None) -> Intrinsics:
-    lens = color or depth
-    assert lens is not None
-    return lens
-
-
-def _read_rig(
-    folder: Path, calibration: Mapping[str, Any], models: Mapping[str, CameraModel], damaged: list[DamagedFrame]
-) -> CameraRig | None:
-    entries = {name: calibration["cameras"][name].get("world_from_color") for name in models}
-    if not all(entries.values()):
-        return None
-    cameras = {}
-    for name, entry in entries.items():
-        try:
-            where = f"{folder / 'calibration.json'}, camera {name}, world_from_color"
-            cameras[name] = models[name].placed(pose_from_json(entry, where))
-        except InputError as error:
-            damaged.append(DamagedFrame(name, -1, "calibration.json", f"world_from_color: {error.what}"))
-    return CameraRig(cameras) if len(cameras) == len(models) else None
-
-
-def _plan_camera(
-    folder: Path, model: CameraModel, fps: float | None, damaged: list[DamagedFrame]
-) -> Iterator[_PlannedFrame]:
-    root, name = folder / model.camera_id, model.camera_id
-    colors = _numbered(root / "color", COLOR_ENDINGS, name, damaged, folder)
-    depths = _numbered(root / "depth", {".png": "png"}, name, damaged, folder)
-    stamps = _read_timestamps(root / "timestamps.csv")
-    for index in sorted(colors.keys() | depths.keys()):
-        for stream, images, expected in (("colour", colors, bool(colors)), ("depth", depths, bool(depths))):
-            if expected and index not in images:
-                file = f"{name}/{'color' if stream == 'colour' else 'depth'}/{index:06d}"
-                damaged.append(DamagedFrame(name, index, file, f"the {stream} image is missing"))
-        if stamps is None:
-            if fps is None:
-                raise ConfigError(
-                    "the folder has no timestamps",
-                    where=str(root / "timestamps.csv"),
-                    todo="give the rate, e.g. --fps 30",
-                )
-            device_ns, host_ns = round(index * 1e9 / fps), None
-        elif index not in stamps:
-            damaged.append(DamagedFrame(name, index, f"{name}/timestamps.csv", "the frame has no timestamp"))
-            continue
-        else:
-            device_ns, host_ns = stamps[index]
-        yield _PlannedFrame(name, index, device_ns, host_ns, colors.get(index), depths.get(index))
+def _images(folder: Path, name: str, damaged: list[DamagedFrame]) -> tuple[dict[int, Path], dict[int, Path]]:
+    """Colour and depth images of one camera by frame number."""
+    if not (folder / name).is_dir():
+        damaged.append(DamagedFrame(name, -1, name, "the folder of this camera is missing"))
+        return {}, {}
+    colors = _numbered(folder / name / "color", COLOR_ENDINGS, name, damaged, folder)
+    depths = _numbered(folder / name / "depth", {".png": "png"}, name, damaged, folder)
+    for index in sorted(colors.keys() ^ depths.keys()) if colors and depths else []:
+        stream, place = ("depth", "depth") if index in colors else ("colour", "color")
+        damaged.append(DamagedFrame(name, index, f"{name}/{place}/{index:06d}", f"the {stream} image is missing"))
+    return colors, depths
 
 
 def _numbered(
@@ -192,39 +176,11 @@ def _numbered(
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() not in endings:
             continue
-        if not path.stem.isdigit():
+        if not path.stem.isdecimal() or len(path.stem) > LONGEST_NUMBER:
             damaged.append(DamagedFrame(camera_id, -1, str(path.relative_to(root)), "its name is not a frame number"))
             continue
         images.setdefault(int(path.stem), path)
     return images
-
-
-def _read_timestamps(path: Path) -> dict[int, tuple[int, int | None]] | None:
-    if not path.exists():
-        return None
-    stamps: dict[int, tuple[int, int | None]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            try:
-                device, host = (row.get("device_ns") or "").strip(), (row.get("host_ns") or "").strip()
-                if device or host:
-                    stamps[int(row["index"])] = (int(device or host), int(host) if host else None)
-            except (KeyError, ValueError, TypeError) as error:
-                raise InputError(
-                    "timestamps.csv needs the columns index,device_ns,host_ns with whole numbers",
-                    where=f"{path}, after row {len(stamps) + 1}", why=repr(error),
-                ) from error  # fmt: skip
-    return stamps
-
-
-def _clocks(plan: list[_PlannedFrame]) -> dict[str, ClockModel]:
-    """Device clocks that have their own zero are laid on the host's by the smallest delay seen (as NTP does)."""
-    clocks = {}
-    for name in dict.fromkeys(frame.camera_id for frame in plan):
-        pairs = [(f.device_ns, f.host_ns) for f in plan if f.camera_id == name and f.host_ns is not None]
-        offset_ns = min((host - device for device, host in pairs), default=0)
-        clocks[name] = ClockModel(offset_ns, 0.0, pairs[0][0] if pairs else 0)
-    return clocks
 
 
 def _rate(plan: list[_PlannedFrame], fps: float | None) -> float:
@@ -232,7 +188,7 @@ def _rate(plan: list[_PlannedFrame], fps: float | None) -> float:
         return fps
     steps = []
     for name in {frame.camera_id for frame in plan}:
-        times = np.unique([frame.device_ns for frame in plan if frame.camera_id == name])
+        times = np.unique([frame.stamp.device_ns for frame in plan if frame.camera_id == name])
         steps += np.diff(times).tolist()
     return round(1e9 / float(np.median(steps)), 6) if steps else 1.0
 
@@ -251,11 +207,15 @@ def _take(
             else:
                 codec = COLOR_ENDINGS[path.suffix.lower()]
                 color = _read_color(path, model)
-        except InputError as error:
-            what = f"{error.what} ({error.why})" if error.why else error.what
+        except (InputError, OSError) as error:
+            what = error.strerror or "it cannot be read" if isinstance(error, OSError) else _in_a_line(error)
             damaged.append(DamagedFrame(frame.camera_id, frame.index, str(path.relative_to(root)), what))
     if depth_raw is not None or color is not None:
-        writer.append(frame.camera_id, frame.index, frame.device_ns, frame.host_ns, depth_raw, color, codec)
+        writer.append(frame.camera_id, frame.index, frame.stamp.device_ns, frame.stamp.host_ns, depth_raw, color, codec)
+
+
+def _in_a_line(error: InputError) -> str:
+    return f"{error.what} ({error.why})" if error.why else error.what
 
 
 def _image_size(data: bytes) -> tuple[int, int, str]:
@@ -265,8 +225,10 @@ def _image_size(data: bytes) -> tuple[int, int, str]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             width, height, mode = image.width, image.height, image.mode
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError("the image cannot be read", why=str(error)) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError("the file is no image, or its beginning is damaged") from error
+    except Image.DecompressionBombError as error:
+        raise InputError("the image claims more pixels than any camera gives") from error
     if width * height > LARGEST_IMAGE_PX:
         raise InputError(f"the image claims {width}x{height} pixels, more than any camera gives")
     return width, height, mode

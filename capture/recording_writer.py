@@ -20,7 +20,7 @@ from .clock_file import clocks_to_json
 from .errors import InputError
 from .files import canonical_json, flush_folder
 from .packets import encode_depth
-from .rig_file import lens_from_json, lens_to_json, pose_from_json, pose_to_json, rig_to_json
+from .rig_file import check_camera_id, lens_from_json, lens_to_json, pose_from_json, pose_to_json, rig_to_json
 from .segments import SegmentWriter, seal, segment_name, write_top_files
 from .tables import table_to_bytes
 
@@ -213,6 +213,7 @@ def camera_to_json(camera: CameraModel) -> dict[str, Any]:
 
 def camera_from_json(name: str, value: Mapping[str, Any], where: str) -> CameraModel:
     """A camera as it stands in recording.json."""
+    check_camera_id(name, where)
     where = f"{where}, camera {name}"
     return CameraModel(
         name,

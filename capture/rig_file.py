@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,25 @@ from .errors import InputError
 from .files import canonical_json, write_atomic
 from .geometry import SE3
 
+CAMERA_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 _LENS_NUMBERS = ("fx_px", "fy_px", "cx_px", "cy_px", "width_px", "height_px")
+
+
+def check_camera_id(camera_id: str, where: str) -> None:
+    """See that a camera's name can be the name of a file: files of a recording are called after their camera.
+
+    Args:
+        camera_id: the name.
+        where: the file that gives it.
+
+    Raises:
+        InputError: it has other signs than letters, digits, `_`, `-` and `.`, begins with a dot, or is over 100 long.
+    """
+    if not CAMERA_ID.fullmatch(camera_id):
+        raise InputError(
+            f"{camera_id!r} cannot be the name of a camera", where=where, why="files are called after their camera",
+            todo="take letters, digits, _, - and . (not in front), at most 100, such as cam_1",
+        )  # fmt: skip
 
 
 def lens_to_json(lens: Intrinsics) -> dict[str, Any]:
@@ -26,22 +45,29 @@ def lens_to_json(lens: Intrinsics) -> dict[str, Any]:
     }
 
 
-def lens_from_json(value: Mapping[str, Any], where: str) -> Intrinsics:
+def lens_from_json(value: Any, where: str) -> Intrinsics:
     """A lens from the keys of rig.json.
 
     Raises:
         InputError: a key is missing or a value is impossible; names `where`.
     """
+    if not isinstance(value, Mapping):
+        raise InputError("a lens is an object", where=where, todo=f"it needs {', '.join(_LENS_NUMBERS)}")
     try:
         numbers = [float(value[name]) for name in _LENS_NUMBERS]
-        distortion = np.array(value.get("distortion") or [], dtype=np.float64)
+        distortion = np.array(value.get("distortion") or [], dtype=np.float64).ravel()
         model = value.get("distortion_model") or ("brown_conrady" if len(distortion) else "none")
         fx_px, fy_px, cx_px, cy_px, width_px, height_px = numbers
-        return Intrinsics(fx_px, fy_px, cx_px, cy_px, int(width_px), int(height_px), model, distortion)
+        if int(width_px) != width_px or int(height_px) != height_px:
+            raise ValueError(f"an image of {width_px:g}x{height_px:g} pixels")
+        return Intrinsics(fx_px, fy_px, cx_px, cy_px, int(width_px), int(height_px), str(model), distortion)
     except KeyError as error:
         raise InputError(f"the lens lacks {error}", where=where, todo=f"it needs {', '.join(_LENS_NUMBERS)}") from error
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError("the lens has a value that is not a number", where=where, why=str(error)) from error
+        raise InputError(
+            "the lens has a value of the wrong kind", where=where, why=str(error),
+            todo=f"{', '.join(_LENS_NUMBERS)} are numbers, distortion is a list of numbers",
+        ) from error  # fmt: skip
     except InputError as error:
         raise InputError(error.what, where=where, why=error.why, todo=error.todo) from error
 
@@ -51,12 +77,14 @@ def pose_to_json(pose: SE3) -> dict[str, Any]:
     return {"rotation": pose.rotation.tolist(), "translation_m": pose.translation_m.tolist()}
 
 
-def pose_from_json(value: Mapping[str, Any], where: str) -> SE3:
+def pose_from_json(value: Any, where: str) -> SE3:
     """A pose from rows of its rotation and its translation.
 
     Raises:
         InputError: it is incomplete, not finite, or not a rigid motion; names `where`.
     """
+    if not isinstance(value, Mapping):
+        raise InputError("a pose is an object", where=where, todo="it needs rotation (3x3) and translation_m (3)")
     try:
         rotation = np.array(value["rotation"], dtype=np.float64)
         return SE3(rotation, np.array(value["translation_m"], dtype=np.float64))
@@ -92,33 +120,44 @@ def read_rig(path: Path, models: Mapping[str, CameraModel] | None = None) -> Cam
         models: the cameras of the recording that it is meant for; they supply depth lenses that the file leaves out.
 
     Raises:
-        InputError: the file is unreadable, a pose is impossible, a camera of the recording is missing, or an image
-            size does not fit; names file and camera.
+        InputError: the file is unreadable, a pose is impossible, no camera of the recording is in it, or an image size
+            does not fit; names file and camera.
     """
     path = Path(path)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError("the rig cannot be read", where=str(path), why=str(error)) from error
     return rig_from_json(value, models, str(path))
 
 
 def rig_from_json(value: Any, models: Mapping[str, CameraModel] | None, where: str) -> CameraRig:
-    """The rig of a parsed rig.json; see `read_rig`."""
+    """The rig of a parsed rig.json; see `read_rig`. A camera of the recording may be missing: it is not placed."""
     if not isinstance(value, dict) or not value:
         raise InputError("a rig is an object with one entry per camera", where=where)
-    missing = sorted(set(models or ()) - set(value))
-    if missing:
+    names = [name for name in (value if models is None else models) if name in value]
+    if not names:
         raise InputError(
-            f"the rig has no pose for {', '.join(missing)}", where=where, todo=f"it knows {', '.join(sorted(value))}"
+            f"the rig has no pose for {', '.join(models or ())}", where=where, todo=f"it knows {', '.join(value)}"
         )
     cameras, covariance = {}, {}
-    for name in models or value:
+    for name in names:
         spot = f"{where}, camera {name}"
-        cameras[name] = _camera_from_json(name, value[name], (models or {}).get(name), spot)
+        check_camera_id(name, where)
+        cameras[name] = _camera_from_json(name, value[name], None if models is None else models[name], spot)
         if value[name].get("covariance") is not None:
-            covariance[name] = np.array(value[name]["covariance"], dtype=np.float64)
+            covariance[name] = _covariance_from_json(value[name]["covariance"], f"{spot}, covariance")
     return CameraRig(cameras, "floor", covariance)
+
+
+def _covariance_from_json(value: Any, where: str) -> np.ndarray:
+    try:
+        covariance = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError("a covariance is 6x6 numbers", where=where, why=str(error)) from error
+    if covariance.shape != (6, 6):
+        raise InputError("a covariance is 6x6 numbers", where=where, why=f"this one is {covariance.shape}")
+    return covariance
 
 
 def _camera_from_json(name: str, entry: Any, model: CameraModel | None, where: str) -> Camera:

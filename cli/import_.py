@@ -11,6 +11,7 @@ import typer
 from .app import ExitCode
 from .console import Reporter
 from .options import RigOption
+from .rig import warn_of_unplaced
 
 
 def plain(
@@ -21,24 +22,32 @@ def plain(
         float | None, typer.Option(metavar="HZ", help="Frames a second, where the folder has no timestamps.", min=0.01)
     ] = None,
     rig: RigOption = None,
+    without_poses: Annotated[
+        bool, typer.Option("--without-poses", help="Ignore where calibration.json says that the cameras stand.")
+    ] = False,
 ) -> ExitCode:
     """Import a folder of images: <camera>/color/000000.jpg, <camera>/depth/000000.png and calibration.json."""
     from ..capture.import_plain import import_plain
+    from ..capture.plain_calibration import read_calibration
     from ..capture.rig_file import read_rig
-    from ..capture.storage import attach_rig, open_recording
 
-    known = read_rig(rig) if rig else None
+    known = read_rig(rig, read_calibration(folder).models) if rig else None
     with report.progress(None, "importing frames") as bar:
-        imported = import_plain(folder, recording, fps=fps, rig=known, progress=bar)
-    if rig:
-        attach_rig(recording, read_rig(rig, open_recording(recording).cameras))
+        imported = import_plain(folder, recording, fps=fps, rig=known, ignore_poses=without_poses, progress=bar)
     damaged = [asdict(frame) for frame in imported.damaged]
-    report.result({"recording": recording, "frames": imported.num_frames, "damaged": damaged}, show=False)
+    report.result(
+        {
+            "recording": recording, "frames": imported.num_frames, "damaged": damaged,
+            "unplaced": list(imported.unplaced),
+        },
+        show=False,
+    )  # fmt: skip
     report.answer(f"{recording}: {imported.num_frames} frames.")
     for frame in imported.damaged:
-        report.warn(f"{frame.file}: {frame.what}; left out")
+        report.warn(f"{frame.file}: {frame.what}" + ("; left out" if frame.index >= 0 else ""))
+    warn_of_unplaced(report, imported.unplaced)
     report.next("ortwin", "info", recording)
-    return ExitCode.GAPS if damaged else ExitCode.OK
+    return ExitCode.GAPS if damaged or imported.unplaced else ExitCode.OK
 
 
 verbs = {"plain": plain}
