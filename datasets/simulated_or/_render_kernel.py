@@ -187,7 +187,7 @@ def shade(albedo, rays, face_of, barycentric, normal, depth_m, faces, normals, g
         face_of, barycentric, normal, depth_m: of each hit; a face of -1 stays black.
         faces, normals, gloss: (f, 3), (n, 3) and (f,) of the mesh.
         lamps, power: (l, 3) and (l,), power in light at one metre.
-        lit: (m, l) float32 share of each lamp that is seen, or (0, l) where all of it is.
+        lit: (m, l + 1) float32 share of each lamp, and of the light from everywhere, or (0, l + 1) for all of it.
         ambient: light from everywhere.
     """
     out = np.zeros((len(face_of), 3), np.float32)
@@ -218,7 +218,7 @@ def shade(albedo, rays, face_of, barycentric, normal, depth_m, faces, normals, g
         scale = max(math.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
         nx, ny, nz = nx / scale, ny / scale, nz / scale
         px, py, pz = rays[i, 0] + dx * depth_m[i], rays[i, 1] + dy * depth_m[i], rays[i, 2] + dz * depth_m[i]
-        light = ambient * (0.8 + 0.2 * nz)
+        light = ambient * (0.8 + 0.2 * nz) * (lit[i, len(lamps)] if shadows else np.float32(1.0))
         highlight = 0.0
         shine = gloss[face]
         for lamp in range(len(lamps)):
@@ -238,42 +238,12 @@ def shade(albedo, rays, face_of, barycentric, normal, depth_m, faces, normals, g
                 hx, hy, hz = lx + vx, ly + vy, lz + vz
                 middle = math.sqrt(hx * hx + hy * hy + hz * hz)
                 if middle > 1e-6:
-                    half = max((nx * hx + ny * hy + nz * hz) / middle, 0.0)
-                    highlight += strength * shine * half**40
+                    half = (nx * hx + ny * hy + nz * hz) / middle
+                    if half > 0.85:  # below, the fortieth power is less than a hundredth
+                        highlight += strength * shine * half**40
         out[i, 0] = albedo[i, 0] * light + highlight
         out[i, 1] = albedo[i, 1] * light + highlight
         out[i, 2] = albedo[i, 2] * light + highlight
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
-def shadow_rays(rays, depth_m, normal, face_of, lamp, radius_m, dither, short_of_m):
-    """(m, 6) float32 rays from hits towards points of a lamp's disc, each as long as the way to `short_of_m` before it.
-
-    Args:
-        rays, depth_m, normal, face_of: of the hits.
-        lamp: (3,) centre.
-        radius_m: of the disc, level.
-        dither: (m, 2) float32 in [-1, 1], where on the disc.
-        short_of_m: how far before the lamp whatever is in the way counts as its housing.
-    """
-    out = np.zeros((len(face_of), 6), np.float32)
-    for i in range(len(face_of)):
-        if face_of[i] < 0:
-            out[i, 3] = 1e-3
-            continue
-        nx, ny, nz = normal[i]
-        if nx * rays[i, 3] + ny * rays[i, 4] + nz * rays[i, 5] > 0:
-            nx, ny, nz = -nx, -ny, -nz
-        target_x, target_y = lamp[0] + radius_m * dither[i, 0], lamp[1] + radius_m * dither[i, 1]
-        x = rays[i, 0] + rays[i, 3] * depth_m[i] + 0.004 * nx
-        y = rays[i, 1] + rays[i, 4] * depth_m[i] + 0.004 * ny
-        z = rays[i, 2] + rays[i, 5] * depth_m[i] + 0.004 * nz
-        dx, dy, dz = target_x - x, target_y - y, lamp[2] - z
-        distance = max(math.sqrt(dx * dx + dy * dy + dz * dz), 1e-6)
-        share = max(1.0 - short_of_m / distance, 1e-3)
-        out[i, 0], out[i, 1], out[i, 2] = x, y, z
-        out[i, 3], out[i, 4], out[i, 5] = dx * share, dy * share, dz * share
     return out
 
 

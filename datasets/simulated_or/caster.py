@@ -12,10 +12,9 @@ from .atlas import TO_LINEAR, Atlas
 from .meshes import TexturedMesh
 from .performance import Lamp
 
-AMBIENT = 0.55
+AMBIENT = 0.5
 #: All lamps together give a level surface this much light at this distance, whatever their number.
-LAMP_LIGHT, LAMP_DISTANCE_M = 0.75, 1.7
-LAMP_RADIUS_M, HOUSING_M = 0.22, 0.3
+LAMP_LIGHT, LAMP_DISTANCE_M = 0.8, 1.7
 ROOM_GLOSS = 0.06
 
 
@@ -140,22 +139,10 @@ class Caster:
         )  # fmt: skip
 
     def shade(self, hits: Hits, pixel_rad: float, lighting: Lighting, lit: np.ndarray | None = None) -> np.ndarray:
-        """(m, 3) float32 linear light of hits; `lit` (m, l) is the share of each lamp that reaches them."""
-        lit = np.zeros((0, len(lighting.power)), np.float32) if lit is None else lit
+        """(m, 3) float32 linear light of hits; `lit` is what RoomLight says of them, or None for all light."""
+        lit = np.zeros((0, len(lighting.power) + 1), np.float32) if lit is None else lit
         return kernel.shade(
             self.albedo(hits, pixel_rad), hits.rays, hits.face, hits.barycentric, hits.normal, hits.depth_m,
             self.skin.faces, self.normals, self.skin.gloss, lighting.places_m, lighting.power, lit,
             np.float32(AMBIENT),
         )  # fmt: skip
-
-    def lit(self, hits: Hits, lighting: Lighting, rng: np.random.Generator) -> np.ndarray:
-        """(m, l) float32: 1 where a random point of a lamp's disc is seen from a hit, else 0."""
-        seen = np.empty((len(hits.face), len(lighting.power)), np.float32)
-        for number, place in enumerate(lighting.places_m):
-            dither = rng.uniform(-0.7, 0.7, (len(hits.face), 2)).astype(np.float32)
-            rays = kernel.shadow_rays(
-                hits.rays, hits.depth_m, hits.normal, hits.face, place, np.float32(LAMP_RADIUS_M), dither,
-                np.float32(HOUSING_M),
-            )  # fmt: skip
-            seen[:, number] = ~self.in_the_way(rays)
-        return seen

@@ -6,6 +6,7 @@ before replaces it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +14,15 @@ import numpy as np
 from ...capture.camera import Intrinsics
 from ...capture.geometry import SE3
 from . import _render_kernel as kernel
+from ._light_kernel import seams
 from .caster import Caster, Hits, Lighting
+from .room_light import RoomLight
 
 BAND = 1 << 17
 CELL_PX = 6.0
 #: Where a pixel is looked at more closely, as shares of a pixel: at the quarter points.
 QUARTERS = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))
-EDGE_STEP = 0.03
+EDGE_STEP, SEAM_STEP = 0.03, 0.004
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,21 +77,34 @@ class LensRenderer:
         return View(depth_m, owner, *(np.zeros(self.shape, np.float32) for _ in ("cosine", "albedo", "gloss")))
 
     def draw_room(self, room: Caster) -> View:
-        """What stands, with shadows, every pixel of a picture looked at four times."""
+        """What stands, with its shadows; a pixel of the picture on a seam is the mean of four samples."""
         view = self.nothing()
-        rng = np.random.default_rng(0)
-        for begin in range(0, len(self.rays), BAND):
-            pixels = np.arange(begin, min(begin + BAND, len(self.rays)))
+        light = self._room_light(room) if self.with_color else None
+        picture = np.full(len(self.rays), -1, np.int32)
+        for pixels in self._bands(np.arange(len(self.rays))):
             hits = room.cast(self._world_rays(pixels))
-            self._lay(view, pixels, room, hits, shaded=False)
-            if view.color is not None:
-                light = np.zeros((len(pixels), 3), np.float32)
-                for quarter in QUARTERS:
-                    part = room.cast(self._world_rays(pixels, quarter))
-                    lit = room.lit(part, self.lighting, rng)
-                    light += room.shade(part, self.pixel_rad, self.lighting, lit) / np.float32(len(QUARTERS))
-                view.color.reshape(-1, 3)[pixels] = light
+            self._lay(view, pixels, room, hits, light)
+            kernel.lay_over(pixels, hits.face, room.skin.texture_index[hits.face], picture)
+        if view.color is not None and light is not None:
+            image = view.color.reshape(-1, 3)
+            nothing = np.zeros_like(image)
+            for pixels in self._bands(seams(picture.reshape(self.shape), view.depth_m, SEAM_STEP)):
+                for number, quarter in enumerate(QUARTERS):
+                    hits = room.cast(self._world_rays(pixels, quarter))
+                    lit = light.at(pixels, hits)
+                    shades = room.shade(hits, self.pixel_rad, self.lighting, lit)
+                    kernel.mix_samples(pixels, hits.face, shades, nothing, image, np.float32(1 / (number + 1)))
         return view
+
+    @staticmethod
+    def _bands(pixels: np.ndarray) -> Iterator[np.ndarray]:
+        """Pixels in pieces that bound the memory."""
+        return (pixels[begin : begin + BAND] for begin in range(0, len(pixels), BAND))
+
+    def _room_light(self, room: Caster) -> RoomLight:
+        half = np.arange(len(self.rays)).reshape(self.shape)[::2, ::2]
+        hits = room.cast(self._world_rays(half.ravel()))
+        return RoomLight.over(room, hits, half.shape, self.shape[1], self.lighting)
 
     def draw(self, behind: View, caster: Caster) -> View:
         """A mesh in front of, or behind, what was drawn already; `behind` stays as it is."""
@@ -97,11 +113,13 @@ class LensRenderer:
         if len(pixels):
             hits = caster.cast(self._world_rays(pixels))
             if kernel.keep_front(pixels, hits.depth_m, hits.face, behind.depth_m.reshape(-1)):
-                self._lay(view, pixels, caster, hits, shaded=True)
+                self._lay(view, pixels, caster, hits)
                 self._soften(view, behind, pixels, caster)
         return view
 
-    def _lay(self, view: View, pixels: np.ndarray, caster: Caster, hits: Hits, shaded: bool) -> None:
+    def _lay(
+        self, view: View, pixels: np.ndarray, caster: Caster, hits: Hits, room_light: RoomLight | None = None
+    ) -> None:
         skin = caster.skin
         kernel.lay_over(pixels, hits.face, hits.depth_m, view.depth_m.reshape(-1))
         kernel.lay_over(pixels, hits.face, skin.owner[hits.face], view.owner.reshape(-1))
@@ -110,8 +128,9 @@ class LensRenderer:
             grey = caster.albedo(hits, self.pixel_rad).mean(axis=1)
             kernel.lay_over(pixels, hits.face, grey, view.albedo.reshape(-1))
             kernel.lay_over(pixels, hits.face, skin.gloss[hits.face], view.gloss.reshape(-1))
-        if view.color is not None and shaded:
-            light = caster.shade(hits, self.pixel_rad, self.lighting)
+        if view.color is not None:
+            lit = None if room_light is None else room_light.at(pixels, hits)
+            light = caster.shade(hits, self.pixel_rad, self.lighting, lit)
             kernel.lay_over(pixels, hits.face, light, view.color.reshape(-1, 3))
 
     def _soften(self, view: View, behind: View, pixels: np.ndarray, caster: Caster) -> None:

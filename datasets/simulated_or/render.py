@@ -7,8 +7,8 @@ and a frame draws only what moves.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ...capture.errors import ConfigError
 from ...capture.geometry import SE3
 from .atlas import Atlas
 from .caster import ROOM_GLOSS, Caster, Lighting, Skin
+from .floor_shadow import FloorShadow
 from .lens_renderer import LensRenderer, View
 from .performance import Performance
 
@@ -25,6 +26,7 @@ METAL = frozenset({"drill", "saw", "hammer", "scalpel", "screwdriver", "needle_h
 METAL_GLOSS, CLOTH_GLOSS = 0.5, 0.02
 #: How many lenses keep their layers; one of 1280x720 and one of 640x576 take about 45 MB together.
 KEPT_LENSES = 26
+KEPT_SKINS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +44,17 @@ class _Kept:
     lens: LensRenderer
     room: View
     resting: View
+    floor: FloorShadow | None
     resting_key: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Still:
+    """Who rests in a span, of those who are there; the key tells equal layers."""
+
+    asked: tuple[list[str], tuple[float, float]] | None = None
+    vertices_m: Mapping[str, np.ndarray] = field(default_factory=dict)
+    key: bytes = b""
 
 
 class Renderer:
@@ -65,7 +77,8 @@ class Renderer:
         }
         self._kept: OrderedDict[tuple, _Kept] = OrderedDict()
         self._limit = kept_lenses
-        self._joined: tuple[tuple[str, ...], Skin | None] = ((), None)
+        self._joined: OrderedDict[tuple[str, ...], Skin] = OrderedDict()
+        self._still = _Still()
 
     @property
     def num_kept(self) -> int:
@@ -88,15 +101,29 @@ class Renderer:
         """
         if camera.depth is None:
             raise ConfigError("a simulated camera needs a depth lens", where=f"camera {camera.camera_id}")
-        begin_s, end_s = resting_s or (time_s, time_s)
-        there = [name for name in self.performance.actors if self.performance.present(name, time_s)]
-        resting = [name for name in there if self._rests(name, begin_s, end_s)] if resting_s else []
-        still = {name: self.performance.actors[name].vertices_m(begin_s) for name in resting}
-        moving = [name for name in there if name not in still]
-        caster = self._caster(moving, [self.performance.actors[name].vertices_m(time_s) for name in moving])
-        depth = self._draw(camera.depth, camera.world_from_depth, False, still, caster)
-        color = self._draw(camera.color, camera.world_from_camera, True, still, caster) if with_color else None
+        actors = self.performance.actors
+        there = [name for name in actors if self.performance.present(name, time_s)]
+        still = self._still_among(there, resting_s) if resting_s else _Still()
+        moving = {name: actors[name].vertices_m(time_s) for name in there if name not in still.vertices_m}
+        caster = self._caster(moving)
+        depth, _ = self._draw(camera.depth, camera.world_from_depth, False, still, caster)
+        if not with_color:
+            return CameraView(depth, None)
+        color, floor = self._draw(camera.color, camera.world_from_camera, True, still, caster)
+        if floor is not None and color.color is not None:
+            floor.throw([*still.vertices_m.values(), *moving.values()], color.owner, color.color)
         return CameraView(depth, color)
+
+    def _still_among(self, there: list[str], span_s: tuple[float, float]) -> _Still:
+        if self._still.asked != (there, span_s):
+            vertices = {
+                name: self.performance.actors[name].vertices_m(span_s[0])
+                for name in there
+                if self._rests(name, *span_s)
+            }
+            key = b"".join(name.encode() + points.tobytes() for name, points in vertices.items())
+            self._still = _Still((there, span_s), vertices, key)
+        return self._still
 
     def _rests(self, name: str, begin_s: float, end_s: float) -> bool:
         present = self.performance.present
@@ -104,32 +131,35 @@ class Renderer:
         return stays and not self.performance.actors[name].moves(begin_s, end_s)
 
     def _draw(
-        self, lens: Intrinsics, pose: SE3, with_color: bool, still: dict[str, np.ndarray], caster: Caster | None
-    ) -> View:
+        self, lens: Intrinsics, pose: SE3, with_color: bool, still: _Still, caster: Caster | None
+    ) -> tuple[View, FloorShadow | None]:
         kept = self._kept_lens(lens, pose, with_color)
-        key = b"".join(name.encode() + vertices.tobytes() for name, vertices in still.items())
-        if key != kept.resting_key:
-            layer = self._caster(list(still), list(still.values()))
+        if still.key != kept.resting_key:
+            layer = self._caster(still.vertices_m)
             kept.resting = kept.room if layer is None else kept.lens.draw(kept.room, layer)
-            kept.resting_key = key
-        return kept.resting.copy() if caster is None else kept.lens.draw(kept.resting, caster)
+            kept.resting_key = still.key
+        return kept.resting.copy() if caster is None else kept.lens.draw(kept.resting, caster), kept.floor
 
     def _kept_lens(self, lens: Intrinsics, pose: SE3, with_color: bool) -> _Kept:
         key = (lens.key, pose.rotation.tobytes(), pose.translation_m.tobytes(), with_color)
         if key not in self._kept:
             renderer = LensRenderer(lens, pose, self.lighting, with_color)
             room = renderer.draw_room(self._room)
-            self._kept[key] = _Kept(renderer, room, room)
+            floor = None
+            if with_color:
+                floor = FloorShadow(room.depth_m, renderer.rays, pose.rotation, pose.translation_m)
+            self._kept[key] = _Kept(renderer, room, room, floor)
             if len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
 
-    def _caster(self, names: Sequence[str], vertices_m: Sequence[np.ndarray]) -> Caster | None:
+    def _caster(self, vertices_m: Mapping[str, np.ndarray]) -> Caster | None:
+        names = tuple(vertices_m)
         if not names:
             return None
-        if self._joined[0] != tuple(names):
-            self._joined = (tuple(names), Skin.joined([self._skins[name] for name in names]))
-        skin = self._joined[1]
-        assert skin is not None
-        return Caster(skin, np.concatenate(vertices_m), self.atlas)
+        if names not in self._joined:
+            while len(self._joined) >= KEPT_SKINS:
+                self._joined.popitem(last=False)
+            self._joined[names] = Skin.joined([self._skins[name] for name in names])
+        return Caster(self._joined[names], np.concatenate(list(vertices_m.values())), self.atlas)

@@ -1,4 +1,4 @@
-"""The job of a simulation: same bytes however it is made, faults where the plan says, truth that is true of the frames."""
+"""The job of a simulation: same bytes however it is made, faults as planned, truth that is true of the frames."""
 
 import dataclasses
 import os
@@ -149,7 +149,7 @@ def test_depth_lies_on_the_true_room_from_where_the_camera_stood_then(recording:
             shot = shots[position]
             pose = world.schedule.pose(name, shot.rig_ns)
             depth_m = recording.frame(name, position, color=False).depth_m
-            room = (truth.foreground(name, shot.index) == 0) & (depth_m > 0)
+            room = (np.asarray(truth.foreground(name, shot.index)) == 0) & (np.asarray(depth_m) > 0)
             local = (camera.depth.rays()[room] * depth_m[room, None]).astype(np.float64)
             bound_m = 4 * sigma_m(depth_m[room], np.full(room.sum(), 0.5), world.sensors[name]) + 0.012
 
