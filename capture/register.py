@@ -101,26 +101,32 @@ def register(
     Static surfaces -> colour features lifted to 3D -> a relative pose for each pair -> pose graph -> floor.
 
     Args:
-        recording: at least one camera, each with depth; colour helps much.
+        recording: at least one camera with depth; colour helps much. Cameras whose depth cannot be read are left out.
         config: see RegisterConfig.
         backgrounds: background by camera id; where absent, the temporal median of the frames is taken.
         progress: called with the name of a step and the share done, in [0, 1].
 
     Raises:
-        InputError: a camera has no depth, or cameras cannot be linked to the first one (names the pairs and why).
+        InputError: no camera has depth, or cameras cannot be linked to the first one (names the pairs and why).
     """
     config = config or RegisterConfig()
     say = progress or (lambda step, share: None)
-    camera_ids = list(recording.cameras)
-    num_pairs = len(camera_ids) * (len(camera_ids) - 1) // 2
-    views: dict[str, StaticView] = {}
     lenses: dict[str, LensCheck] = {}
     evidence: dict[str, CameraEvidence] = {}
-    for index, name in enumerate(camera_ids):
-        say(f"surface of {name}", 0.5 * index / len(camera_ids))
-        views[name] = static_view(recording, name, (backgrounds or {}).get(name))
-        lenses[name] = check_lens_pose(views[name])
-        evidence[name] = _evidence(recording, views[name], lenses[name], config)
+    blind: dict[str, str] = {}
+    for index, name in enumerate(recording.cameras):
+        say(f"surface of {name}", 0.5 * index / len(recording.cameras))
+        try:
+            view = static_view(recording, name, (backgrounds or {}).get(name))
+        except InputError as error:
+            blind[name] = error.what
+            continue
+        lenses[name] = check_lens_pose(view)
+        evidence[name] = _evidence(recording, view, lenses[name], config)
+    if not evidence:
+        raise _all_blind(recording, blind)
+    camera_ids = list(evidence)
+    num_pairs = len(camera_ids) * (len(camera_ids) - 1) // 2
     pairs: list[PairResult] = []
     for index, (first, second) in enumerate(combinations(camera_ids, 2)):
         say(f"{first} and {second}", 0.5 + 0.4 * index / max(num_pairs, 1))
@@ -128,9 +134,9 @@ def register(
     say("rig and floor", 0.9)
     edges = [_edge(pair) for pair in pairs if pair.linked]
     placed = components(camera_ids, edges)[0]
-    left_out = tuple(name for name in camera_ids if name not in placed)
-    if left_out and not config.allow_partial:
-        raise _unlinked(placed, left_out, pairs)
+    unlinked = {name: "it could not be linked" for name in camera_ids if name not in placed}
+    if unlinked and not config.allow_partial:
+        raise _unlinked(placed, list(unlinked), pairs)
     edges = [edge for edge in edges if edge.first_id in placed]
     graph = solve_pose_graph(placed, edges)
     surfaces = {name: evidence[name].surface for name in placed}
@@ -139,8 +145,9 @@ def register(
     rig = CameraRig(cameras, "first_camera", graph.covariance).moved(floor.world_from_reference, "floor")
     misfit = {(edge.first_id, edge.second_id): graph.disagreement[k] for k, edge in enumerate(edges)}
     say("done", 1.0)
+    left_out = blind | unlinked
     warnings = (*floor.warnings, *_warnings(pairs, lenses, misfit, left_out))
-    return Registration(rig, tuple(pairs), floor, lenses, misfit, left_out, warnings)
+    return Registration(rig, tuple(pairs), floor, lenses, misfit, tuple(left_out), warnings)
 
 
 def _evidence(recording: Recording, view: StaticView, lens: LensCheck, config: RegisterConfig) -> CameraEvidence:
@@ -172,6 +179,14 @@ def _middle(surfaces: Mapping[str, Surface], root_from_camera: Mapping[str, SE3]
     return np.median(together, axis=0)
 
 
+def _all_blind(recording: Recording, blind: Mapping[str, str]) -> InputError:
+    return InputError(
+        "no camera has depth that can be read", where=str(getattr(recording, "path", "")),
+        why="; ".join(f"{name}: {why}" for name, why in blind.items()),
+        todo="import depth images, or attach known poses with `ortwin rig set`",
+    )  # fmt: skip
+
+
 def _unlinked(placed: Sequence[str], left_out: Sequence[str], pairs: Sequence[PairResult]) -> InputError:
     tried = [pair for pair in pairs if (pair.first_id in placed) != (pair.second_id in placed)]
     return InputError(
@@ -187,7 +202,7 @@ def _warnings(
     pairs: Sequence[PairResult],
     lenses: Mapping[str, LensCheck],
     misfit: Mapping[tuple[str, str], float],
-    left_out: Sequence[str],
+    left_out: Mapping[str, str],
 ) -> list[str]:
     said: list[str] = []
     for name, check in lenses.items():
@@ -208,4 +223,4 @@ def _warnings(
             )
         if misfit.get((pair.first_id, pair.second_id), 0.0) > LOOP_ALARM:
             said.append(f"{together} disagree with the rest of the rig and were given little weight")
-    return said + [f"{name} was left out: it could not be linked" for name in left_out]
+    return said + [f"{name} was left out: {why}" for name, why in left_out.items()]

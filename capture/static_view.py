@@ -75,13 +75,11 @@ def static_view(recording: Recording, camera_id: str, background: BackgroundMode
         background: the background of that camera; None = take the median of up to 31 frames.
 
     Raises:
-        InputError: the camera has no depth.
+        InputError: the camera has no depth, or none that can be read.
     """
     model = recording.cameras[camera_id]
     if model.depth is None:
-        raise InputError(
-            "the camera has no depth lens", where=f"camera {camera_id}", todo="registration needs depth of every camera"
-        )
+        raise InputError("it has no depth lens", where=f"camera {camera_id}", todo="registration needs depth")
     if background is not None:
         return view_of(model, background.depth_m, background.color_rgb)
     return view_of(model, *_median_images(recording, camera_id))
@@ -207,7 +205,7 @@ def _median_images(recording: Recording, camera_id: str) -> tuple[np.ndarray, np
         if frame.color_rgb is not None:
             colors.append(frame.color_rgb)
     if not depths:
-        raise InputError("no depth frame of the camera can be read", where=f"camera {camera_id}")
+        raise InputError("none of its depth frames can be read", where=f"camera {camera_id}")
     stack = np.sort(np.where(np.stack(depths) > 0, np.stack(depths), np.inf), axis=0)
     hits = np.isfinite(stack).sum(axis=0)
     lower, upper = (

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .app import ExitCode
 from .console import Reporter
 from .options import RecordingPath
+from .rig import suggest_build
+
+if TYPE_CHECKING:
+    from ..capture.background import BackgroundModel
+    from ..capture.storage import StoredRecording
 
 
 def register(
@@ -19,30 +26,30 @@ def register(
         Path | None, typer.Option("--out", metavar="RIG.JSON", help="Also write the rig to this file.")
     ] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Go on without cameras that cannot be linked; --out takes what was found.")
+        bool, typer.Option("--partial", help="Go on without cameras that cannot be linked to the first one.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only; leave the recording as it is.")] = False,
-) -> None:
+) -> ExitCode:
     """Find where the cameras stand from what they see together, without a board, and attach that to the recording.
 
-    The cameras must overlap, and each must see a part of the floor or of what another camera sees.
+    The cameras must overlap, and each must see a part of the floor or of what another camera sees. A camera without
+    depth is left out: a build goes on without it.
     """
-    from ..capture.background import estimate_background
+    from ..capture.files import require_writable
     from ..capture.register import RegisterConfig
     from ..capture.register import register as register_cameras
     from ..capture.rig_file import write_rig
     from ..capture.storage import attach_rig, open_recording
 
     source = open_recording(recording)
+    for target in ([] if dry_run else [recording / "rig.json"]) + ([out] if out is not None else []):
+        require_writable(target)
     with report.progress(100, "registering") as bar:
-        backgrounds = {
-            name: estimate_background(source, name) for name in source.cameras if source.has_stream(name, "depth")
-        }
         registration = register_cameras(
-            source, RegisterConfig(allow_partial=partial), backgrounds,
+            source, RegisterConfig(allow_partial=partial), _backgrounds(source),
             progress=lambda step, share: bar(round(100 * share), 100, step),
         )  # fmt: skip
-    if not dry_run and not registration.left_out:
+    if not dry_run:
         attach_rig(recording, registration.rig)
     if out is not None:
         write_rig(out, registration.rig)
@@ -62,7 +69,23 @@ def register(
     _answer_floor(report, document["floor"])
     for warning in document["warnings"]:
         report.warn(warning)
-    report.next("ortwin", "build", recording, recording.with_suffix(".twin"))
+    if dry_run:
+        report.next("ortwin", "register", recording)
+    else:
+        suggest_build(report, source)
+    return ExitCode.GAPS if registration.left_out else ExitCode.OK
+
+
+def _backgrounds(recording: StoredRecording) -> dict[str, BackgroundModel]:
+    """The background of each camera that has one; what the others lack is found and said by the registration."""
+    from ..capture.background import estimate_background
+    from ..capture.errors import InputError
+
+    found = {}
+    for name in recording.cameras:
+        with suppress(InputError):
+            found[name] = estimate_background(recording, name)
+    return found
 
 
 def _answer_floor(report: Reporter, floor: Mapping[str, Any]) -> None:

@@ -225,6 +225,47 @@ def test_cameras_that_share_nothing_are_named():
     assert any("cam_c was left out" in warning for warning in partial.warnings)
 
 
+class HalfBlindRecording(RoomRecording):
+    """Of the cameras that are named blind, no depth frame can be read; of those named dark there is no depth lens."""
+
+    blind: tuple[str, ...] = ()
+    dark: tuple[str, ...] = ()
+
+    def without(self, *, blind: tuple[str, ...] = (), dark: tuple[str, ...] = ()):
+        self.blind, self.dark = blind, dark
+        lenses = {name: None if name in dark else LENS for name in self.cameras}
+        self.cameras = MappingProxyType(
+            {name: CameraModel(name, LENS, lens, COLOR_FROM_DEPTH) for name, lens in lenses.items()}
+        )
+        return self
+
+    def frame(self, camera_id: str, position: int, *, color: bool = True, depth: bool = True) -> RGBDFrame:
+        if camera_id in self.blind and depth:
+            raise InputError("a frame is damaged")
+        return super().frame(camera_id, position, color=color, depth=depth)
+
+
+def test_a_camera_without_depth_is_left_out_and_the_others_are_placed():
+    recording = HalfBlindRecording(_poses("cam_a", "cam_b", "cam_c")).without(blind=("cam_a",), dark=("cam_c",))
+    found = register(recording, QUICK)
+    assert list(found.rig.cameras) == ["cam_b"]
+    assert found.left_out == ("cam_a", "cam_c")
+    assert found.to_json()["left_out"] == ["cam_a", "cam_c"]
+    said = " ".join(found.warnings)
+    assert "cam_a was left out: none of its depth frames can be read" in said
+    assert "cam_c was left out: it has no depth lens" in said
+
+
+def test_without_any_depth_the_message_says_where_why_and_what_to_do():
+    recording = HalfBlindRecording(_poses("cam_a")).without(blind=("cam_a",))
+    recording.path = "case.recording"
+    with pytest.raises(InputError, match="no camera has depth") as raised:
+        register(recording, QUICK)
+    assert raised.value.where == "case.recording"
+    assert "cam_a" in raised.value.why
+    assert "ortwin rig set" in raised.value.todo
+
+
 def test_geometry_links_cameras_without_colour_and_twice_the_same():
     recording = RoomRecording(_poses("cam_a", "cam_b"), colored=False)
     found, again = register(recording, QUICK), register(recording, QUICK)
