@@ -20,7 +20,8 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,9 @@ class TwinArchive:
         """
         path = Path(path)
         if fresh and path.exists():
-            shutil.rmtree(path)
+            for entry in path.iterdir():
+                if entry.name != "log":
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         head = {"schema_version": SCHEMA_VERSION, **head}
         if (path / HEAD).exists():
             archive = cls(path)
@@ -114,7 +117,7 @@ class TwinArchive:
             archive.remove_unfinished()
             return archive
         if path.exists() and any(
-            entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.name != MANIFEST
+            entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.name not in (MANIFEST, "log")
         ):
             raise ConfigError("the folder is in use and holds no twin", where=str(path), todo="give another name")
         path.mkdir(parents=True, exist_ok=True)
@@ -282,6 +285,35 @@ class TwinArchive:
     def remove_layer(self, layer: str) -> None:
         """Remove a layer that is no longer in force."""
         shutil.rmtree(self.path / layer, ignore_errors=True)
+
+
+@contextmanager
+def being_built(path: Path | str) -> Iterator[None]:
+    """Holds a twin for one process while it is being built; the system lets go when the process ends, however it ends.
+
+    Raises:
+        ConfigError: another process is building it.
+    """
+    lock = Path(path) / "log" / "build.lock"
+    begun = Path(path).exists()
+    try:
+        import fcntl
+    except ImportError:  # no such lock on this system
+        yield
+        return
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                "this twin is being built by another process", where=str(path), todo="wait for it, or give another name"
+            ) from error
+        try:
+            yield
+        finally:
+            if not begun and not (Path(path) / HEAD).exists():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _background_to_bytes(background: BackgroundModel) -> bytes:

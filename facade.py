@@ -108,7 +108,8 @@ class Twin:
             visibility = self.archive.read_segment("tracks", number, "visibility")
             frames = self.archive.read_segment("moving", number, "frames")
             by_time = track_states(tracks, visibility)
-            times, counts = np.unique(frames["time_ns"].to_numpy(), return_counts=True)
+            times, at = np.unique(frames["time_ns"].to_numpy(), return_inverse=True)
+            counts = np.bincount(at, frames["index"].to_numpy() >= 0).astype(int)
             surfaces = colored_surface_reader(self.archive, number)
             for time_ns, count in zip(times.tolist(), counts.tolist(), strict=True):
                 states = tuple(by_time.get(time_ns, ()))

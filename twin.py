@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .archive import TwinArchive
+from .archive import TwinArchive, being_built
 from .capture.background import BackgroundConfig, BackgroundModel, estimate_background
 from .capture.camera import CameraRig
 from .capture.config import config_from_mapping, config_to_json
@@ -41,6 +41,7 @@ from .scenegraph.window_tables import node_spans, scene_window
 
 Progress = Callable[[str, int, int], None]
 """(stage, steps done, steps in all); called often."""
+LONGEST_RECORDING_S = 14 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +92,22 @@ def build_twin(
 
     Raises:
         InputError: the recording is not registered, or no camera has usable depth.
-        ConfigError: `out` holds a twin of other inputs or settings.
+        ConfigError: `out` holds a twin of other inputs or settings, is being built by another process, or lacks frames
+            that can be read by now.
     """
     config, rig, tell = config or BuildConfig(), rig or recording.rig, progress or _silent
-    head = _head(recording, rig, config)
-    archive = TwinArchive.create(out, head, rig, recording.clocks, fresh=fresh)
-    names = format_room_plan(room_plan).encode() if room_plan else archive.room_plan
+    _refuse_without_depth(recording, rig)
     sync = synchronize(recording)
-    spans = _segment_spans(sync, config.segment_s)
-    if not archive.is_complete or names != archive.room_plan:
-        backgrounds = _stand(archive, recording, rig, sync, config, tell)
-        _move(archive, recording, rig, sync, spans, backgrounds, config, tell)
-        _track(archive, spans, config, tell)
-        derive_graph(archive, names, config, tell)
-    return BuildReport(Twin(archive), _gaps(archive))
+    spans = _segment_spans(sync, config.segment_s, recording.path)
+    with being_built(out):
+        archive = TwinArchive.create(out, _head(recording, rig, config), rig, recording.clocks, fresh=fresh)
+        names = format_room_plan(room_plan).encode() if room_plan else archive.room_plan
+        if not archive.is_complete or names != archive.room_plan:
+            backgrounds = _stand(archive, recording, rig, sync, config, tell)
+            _move(archive, recording, rig, sync, spans, backgrounds, config, tell)
+            _track(archive, spans, config, tell)
+            derive_graph(archive, names, config, tell)
+        return BuildReport(Twin(archive), (*_lost(recording), *_gaps(archive, recording)))
 
 
 def _stand(
@@ -116,15 +119,13 @@ def _stand(
     tell: Progress,
 ) -> dict[str, BackgroundModel]:
     """The standing room: a background per camera, fused."""
-    names = [name for name in rig.cameras if recording.has_stream(name, "depth")]
+    names = _with_depth(recording, rig)
     if archive.has_static:
         return {name: archive.read_background(name) for name in names}
     backgrounds = {}
     for done, name in enumerate(names):
         tell("background", done, len(names))
         backgrounds[name] = estimate_background(recording, name, config.background)
-    if not backgrounds:
-        raise InputError("no camera has depth", where=str(recording.path), todo="a twin needs RGB-D cameras")
     tell("room", 0, 1)
     span_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
     scene = build_static_room(rig, backgrounds, config.room)
@@ -226,9 +227,24 @@ def _instants(archive: TwinArchive, number: int) -> np.ndarray:
     return np.unique(archive.read_segment("moving", number, "frames")["time_ns"].to_numpy())
 
 
-def _segment_spans(sync: SyncTable, segment_s: float) -> list[tuple[int, int]]:
+def _with_depth(recording: StoredRecording, rig: CameraRig) -> list[str]:
+    return [name for name in rig.cameras if recording.has_stream(name, "depth")]
+
+
+def _refuse_without_depth(recording: StoredRecording, rig: CameraRig) -> None:
+    if not _with_depth(recording, rig):
+        raise InputError("no camera has depth", where=str(recording.path), todo="a twin needs RGB-D cameras")
+
+
+def _segment_spans(sync: SyncTable, segment_s: float, path: Path) -> list[tuple[int, int]]:
     """Half-open spans of equal length that cover all instants; the last ends one interval after the last instant."""
     begin_ns, end_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
+    if (end_ns - begin_ns) * 1e-9 > LONGEST_RECORDING_S:
+        raise InputError(
+            f"the time stamps span {(end_ns - begin_ns) * 1e-9 / 86400:.0f} days", where=str(path),
+            why="a time stamp is damaged, or the cameras' clocks have different zeros",
+            todo="look at `ortwin info`, correct the time stamps, and import again",
+        )  # fmt: skip
     step_ns = max(round(segment_s * 1e9), sync.interval_ns)
     edges = [*range(begin_ns, end_ns, step_ns), end_ns]
     return list(itertools.pairwise(edges))
@@ -250,11 +266,33 @@ def _head(recording: StoredRecording, rig: CameraRig, config: BuildConfig) -> di
     }
 
 
-def _gaps(archive: TwinArchive) -> tuple[Gap, ...]:
+def _gaps(archive: TwinArchive, recording: StoredRecording) -> tuple[Gap, ...]:
+    """The frames that the twin lacks; they must still be missing, or the twin is not the recording's."""
     found = [
         archive.facts("moving", int(folder.name))["gaps"] for folder in committed_segments(archive.path / "moving")
     ]
-    return tuple(Gap(**gap) for gaps in found for gap in gaps)
+    gaps = tuple(Gap(**gap) for gaps in found for gap in gaps)
+    repaired = [gap for gap in gaps if _can_be_read(gap, recording)]
+    if repaired:
+        raise ConfigError(
+            f"{len(repaired)} frames that were damaged when this twin was built can be read now",
+            where=str(archive.path), why="the recording was repaired", todo="build it anew with --fresh",
+        )  # fmt: skip
+    return gaps
+
+
+def _can_be_read(gap: Gap, recording: StoredRecording) -> bool:
+    position = int(np.flatnonzero(recording.indices(gap.camera_id) == gap.index)[0])
+    try:
+        recording.frame(gap.camera_id, position)
+    except InputError:
+        return False
+    return True
+
+
+def _lost(recording: StoredRecording) -> tuple[Gap, ...]:
+    """Whole stretches of the recording that cannot be read."""
+    return tuple(Gap("", -1, lost.begin_ns, lost.what, lost.file) for lost in recording.unreadable)
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import InputError
 from .storage import StoredRecording
-from .sync import SyncTable
+from .sync import ABSENT, SyncTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,12 +22,21 @@ REDUCTIONS = (8, 4, 2)
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A frame that the build had to do without: which camera, which frame, when, and why."""
+    """What the build had to do without.
+
+    Args:
+        camera_id: whose frame; empty where a stretch of all cameras is lost.
+        index: its number, -1 where that is not known.
+        time_ns: when, rig clock.
+        what: what is wrong with it.
+        file: where it should have been, below the recording.
+    """
 
     camera_id: str
     index: int
     time_ns: int
     what: str
+    file: str = ""
 
 
 class FrameReader:
@@ -68,16 +78,20 @@ class FrameReader:
         except InputError as error:
             index = int(self.recording.indices(name)[position])
             what = f"{error.what}: {error.why}" if error.why else error.what
-            self.gaps.append(Gap(name, index, int(self.sync.times_ns[instant]), what))
+            file = self.recording.segment_of(name, position)
+            self.gaps.append(Gap(name, index, int(self.sync.times_ns[instant]), what, file))
             return None
 
     def gaps_to_json(self) -> list[dict[str, Any]]:
         """The noted gaps in one order, each once."""
-        unique = sorted({(gap.time_ns, gap.camera_id, gap.index, gap.what) for gap in self.gaps})
-        return [{"time_ns": t, "camera_id": name, "index": index, "what": what} for t, name, index, what in unique]
+        unique = sorted({(gap.time_ns, gap.camera_id, gap.index, gap.what, gap.file) for gap in self.gaps})
+        return [asdict(Gap(name, index, time_ns, what, file)) for time_ns, name, index, what, file in unique]
 
     def table(self, instants: np.ndarray) -> pa.Table:
-        """Which frame of each camera an instant was made of, and its skew: time_ns camera_id index skew_ns."""
+        """Which frame of each camera an instant was made of, and its skew: time_ns camera_id index skew_ns.
+
+        An instant at which nothing was recorded has one row, of no camera and with the index -1.
+        """
         import pyarrow as pa
 
         rows = [
@@ -91,6 +105,9 @@ class FrameReader:
             for c, name in enumerate(self.sync.camera_ids)
             if (position := self.sync.position(k, name)) is not None
         ]
+        blank = instants[(self.sync.positions[instants] == ABSENT).all(axis=1)]
+        rows += [(int(self.sync.times_ns[k]), "", ABSENT, 0) for k in blank.tolist()]
+        rows.sort(key=itemgetter(0))
         names, kinds = ("time_ns", "camera_id", "index", "skew_ns"), (pa.int64(), pa.string(), pa.int64(), pa.int64())
         columns = [[row[at] for row in rows] for at in range(4)]
         return pa.table({n: pa.array(c, k) for n, c, k in zip(names, columns, kinds, strict=True)})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .errors import InputError
 from .files import hash_file
-from .segments import MANIFEST, Manifest, read_manifest, read_sealed, sealed_folders
+from .segments import MANIFEST, read_manifest, read_sealed, sealed_folders, span_from_neighbours
 
 DERIVED = ("playback", "log")
 HEADS = ("recording.json", "twin.json")
@@ -58,7 +58,7 @@ def verify_tree(root: Path, progress: Callable[[int], None] | None = None) -> Ve
         try:
             manifest = read_manifest(folder)
         except InputError as error:
-            begin_ns, end_ns = _span_from_neighbours(folder)
+            begin_ns, end_ns = span_from_neighbours(folder)
             damaged.append(Damage(str((folder / MANIFEST).relative_to(root)), error.what, begin_ns, end_ns))
             accounted.update(path for path in folder.iterdir() if path.is_file())
             continue
@@ -85,30 +85,6 @@ def _check(path: Path, hashes: tuple[str, ...]) -> str:
     return "" if hash_file(path) in hashes else "its content is not what was written"
 
 
-def _span_from_neighbours(folder: Path) -> tuple[int, int]:
-    """The time span of a segment whose manifest is damaged: that of the same segment of another layer, else the gap
-    between the segments beside it.
-    """
-    for layer in sorted(folder.parent.parent.iterdir()):
-        if layer != folder.parent and (layer / folder.name / MANIFEST).exists():
-            try:
-                manifest = read_manifest(layer / folder.name)
-            except InputError:
-                continue
-            return manifest.begin_ns, manifest.end_ns
-    spans: dict[str, Manifest] = {}
-    for other in sorted(folder.parent.iterdir()):
-        if other.name.isdigit() and other != folder:
-            try:
-                spans[other.name] = read_manifest(other)
-            except InputError:
-                continue
-    before = [manifest.end_ns for name, manifest in spans.items() if name < folder.name]
-    after = [manifest.begin_ns for name, manifest in spans.items() if name > folder.name]
-    begin_ns = max(before, default=0)
-    return begin_ns, min(after, default=begin_ns)
-
-
 def _missing_segments(root: Path) -> list[Damage]:
     """Segments that the container's head counts and that are not there."""
     damaged = []
@@ -121,7 +97,7 @@ def _missing_segments(root: Path) -> list[Damage]:
             for number in range(count):
                 folder = root / layer / f"{number:06d}"
                 if not (folder / MANIFEST).exists():
-                    begin_ns, end_ns = _span_from_neighbours(folder) if folder.parent.is_dir() else (0, 0)
+                    begin_ns, end_ns = span_from_neighbours(folder) if folder.parent.is_dir() else (0, 0)
                     damaged.append(Damage(str(folder.relative_to(root)), "the segment is missing", begin_ns, end_ns))
     return damaged
 

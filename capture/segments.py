@@ -133,6 +133,39 @@ def committed_segments(layer: Path) -> list[Path]:
     return sorted(path for path in layer.iterdir() if path.name.isdigit() and (path / MANIFEST).exists())
 
 
+def span_of_segment(folder: Path) -> tuple[int, int]:
+    """The time span of a segment from its manifest, or else from its neighbours; (0, 0) where nobody knows."""
+    try:
+        manifest = read_manifest(folder)
+    except InputError:
+        return span_from_neighbours(folder) if folder.parent.is_dir() else (0, 0)
+    return manifest.begin_ns, manifest.end_ns
+
+
+def span_from_neighbours(folder: Path) -> tuple[int, int]:
+    """The time span of a segment whose manifest is damaged: that of the same segment of another layer, else the gap
+    between the segments beside it.
+    """
+    for layer in sorted(folder.parent.parent.iterdir()):
+        if layer != folder.parent and (layer / folder.name / MANIFEST).exists():
+            try:
+                manifest = read_manifest(layer / folder.name)
+            except InputError:
+                continue
+            return manifest.begin_ns, manifest.end_ns
+    spans: dict[str, Manifest] = {}
+    for other in sorted(folder.parent.iterdir()):
+        if other.name.isdigit() and other != folder:
+            try:
+                spans[other.name] = read_manifest(other)
+            except InputError:
+                continue
+    before = [manifest.end_ns for name, manifest in spans.items() if name < folder.name]
+    after = [manifest.begin_ns for name, manifest in spans.items() if name > folder.name]
+    begin_ns = max(before, default=0)
+    return begin_ns, min(after, default=begin_ns)
+
+
 def segment_name(number: int) -> str:
     """The folder name of a segment."""
     return f"{number:06d}"

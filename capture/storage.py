@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,22 @@ from .frame import RGBDFrame
 from .packets import decode_color, decode_depth
 from .recording_writer import COLUMNS, SCHEMA_VERSION, DamagedFrame, RecordingWriter, camera_from_json
 from .rig_file import read_rig, rig_from_json, rig_to_json
-from .segments import committed_segments, read_sealed, segment_name, write_top_files
+from .segments import committed_segments, read_sealed, segment_name, span_of_segment, write_top_files
 from .tables import read_table
 
 __all__ = ["RecordingWriter", "StoredRecording", "attach_rig", "open_recording"]
 
 NO_TIME = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class LostSegment:
+    """A segment whose index cannot be read: which, why, and its span of device time as far as that is known."""
+
+    file: str
+    what: str
+    begin_ns: int
+    end_ns: int
 
 
 class StoredRecording:
@@ -60,7 +70,7 @@ class StoredRecording:
         self.num_segments = int(head["num_segments"]["segments"])
         self._clocks = read_clocks(self.path / "clocks.json")
         self._segments = [self.path / "segments" / segment_name(number) for number in range(self.num_segments)]
-        self.unreadable: list[DamagedFrame] = []
+        self.unreadable: list[LostSegment] = []
         self._index = self._read_index()
         self._files: dict[Path, int] = {}
 
@@ -70,7 +80,8 @@ class StoredRecording:
             try:
                 table = read_table(segment / "frames.parquet").to_pydict()
             except InputError as error:
-                self.unreadable.append(DamagedFrame("", -1, str(segment.relative_to(self.path)), error.what))
+                file, (begin_ns, end_ns) = str(segment.relative_to(self.path)), span_of_segment(segment)
+                self.unreadable.append(LostSegment(file, error.what, begin_ns, end_ns))
                 continue
             table["segment"] = [number] * len(table["index"])
             tables.append(table)
@@ -194,6 +205,11 @@ class StoredRecording:
         index = int(self._index[camera_id]["index"][position])
         return RGBDFrame(camera_id, index, int(self.timestamps_ns(camera_id)[position]), color_rgb, depth_m)
 
+    def segment_of(self, camera_id: str, position: int) -> str:
+        """The folder, below the recording, that holds a frame position of a camera."""
+        segment = self._segments[int(self._index[camera_id]["segment"][position])]
+        return str(segment.relative_to(self.path))
+
     def _descriptor(self, path: Path) -> int:
         if path not in self._files:
             while len(self._files) >= 4 * len(self.cameras) + 4:
@@ -252,7 +268,7 @@ class StoredRecording:
             "path": str(self.path), "fps": self.fps, "seconds": round((end_ns - begin_ns) * 1e-9, 3),
             "begin_ns": begin_ns, "end_ns": end_ns, "registered": self.has_rig,
             "has_truth": (self.path / "truth").is_dir(), "cameras": cameras, "source": self.source,
-            "damaged": [asdict(frame) for frame in (*self.damaged, *self.unreadable)],
+            "damaged": [asdict(part) for part in (*self.damaged, *self.unreadable)],
         }  # fmt: skip
 
 

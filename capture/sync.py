@@ -12,6 +12,8 @@ from .arrays import Times, read_only
 from .errors import InputError
 
 ABSENT = -1
+LOST_STEPS = 1.5
+LONGEST_BLANK_S = 30.0
 
 
 class _Timed(Protocol):
@@ -58,6 +60,9 @@ def synchronize(recording: _Timed, tolerance: float = 0.5) -> SyncTable:
     lies within `tolerance` frame intervals of the instant's first frame. The instant is the mean of its exposures, so
     that no camera is preferred. Of frames with equal stamps of one camera the first is kept.
 
+    Where all cameras fell silent, blank instants stand in their place, a frame interval apart and for at most
+    LONGEST_BLANK_S: what nobody recorded did happen, and later stages must know that nobody saw it.
+
     Args:
         recording: anything with cameras and timestamps.
         tolerance: share of the median frame interval that one instant may span.
@@ -76,7 +81,7 @@ def synchronize(recording: _Timed, tolerance: float = 0.5) -> SyncTable:
     ]
     if not stamped:
         raise InputError("the recording has no frames, so there is nothing to synchronize")
-    groups: list[dict[int, tuple[int, int]]] = []
+    groups: list[dict[int, tuple[int, int]]] = []  # by column: time and position
     first_ns = 0
     for time_ns, column, position in sorted(stamped):
         if groups and column in groups[-1] and groups[-1][column][0] == time_ns:
@@ -93,4 +98,20 @@ def synchronize(recording: _Timed, tolerance: float = 0.5) -> SyncTable:
         instants[row] = base_ns + round(sum(time_ns - base_ns for time_ns, _ in group.values()) / len(group))
         for column, (time_ns, position) in group.items():
             positions[row, column], skew_ns[row, column] = position, time_ns - instants[row]
-    return SyncTable(instants, camera_ids, positions, skew_ns)
+    return _with_blanks(SyncTable(instants, camera_ids, positions, skew_ns), interval_ns)
+
+
+def _with_blanks(table: SyncTable, interval_ns: float) -> SyncTable:
+    blanks: list[np.ndarray] = []
+    for before in np.flatnonzero(np.diff(table.times_ns) > LOST_STEPS * interval_ns).tolist():
+        pause_ns = int(table.times_ns[before + 1] - table.times_ns[before])
+        count = min(round(pause_ns / interval_ns) - 1, int(LONGEST_BLANK_S * 1e9 / interval_ns))
+        steps = np.rint(np.arange(1, count + 1) * min(interval_ns, pause_ns / (count + 1))).astype(np.int64)
+        blanks.append(table.times_ns[before] + steps)
+    if not blanks:
+        return table
+    times_ns = np.concatenate([table.times_ns, *blanks])
+    order = np.argsort(times_ns, kind="stable")
+    lost = ((0, len(times_ns) - len(table.times_ns)), (0, 0))
+    positions = np.pad(table.positions, lost, constant_values=ABSENT)
+    return SyncTable(times_ns[order], table.camera_ids, positions[order], np.pad(table.skew_ns, lost)[order])

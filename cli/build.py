@@ -11,6 +11,8 @@ from .app import ExitCode
 from .console import Reporter
 from .stages import Stages
 
+MAX_FILES_NAMED = 8
+
 
 def build(
     report: Reporter,
@@ -51,17 +53,24 @@ def build(
             "fixtures": fixtures,
             "relations": len(twin.timeline.intervals),
             "gaps": [
-                {"camera_id": gap.camera_id, "frame": gap.index, "time_ns": gap.time_ns, "what": gap.what}
+                {"camera_id": gap.camera_id, "frame": gap.index, "time_ns": gap.time_ns, "what": gap.what,
+                 "file": gap.file}
                 for gap in built.gaps
             ],
+            "left_out_at_import": len(source.damaged),
         }
-    )
+    )  # fmt: skip
     report.next("ortwin", "query", out, "close_to(person, ?x)")
     report.next("ortwin", "play", out)
-    if built.gaps:
-        report.warn(f"{len(built.gaps)} frames could not be read; the twin was built without them")
-        return ExitCode.GAPS
-    return None
+    for lost in source.unreadable:
+        report.warn(f"{lost.file}: {lost.what}; the twin was built without this stretch of the recording")
+    frames = [gap for gap in built.gaps if gap.camera_id]
+    if frames:
+        files = ", ".join(sorted({f"{gap.file} ({gap.camera_id})" for gap in frames})[:MAX_FILES_NAMED])
+        report.warn(f"{len(frames)} frames could not be read; the twin was built without them: {files}")
+    if source.damaged:
+        report.warn(f"{len(source.damaged)} frames or files were left out when the recording was imported")
+    return ExitCode.GAPS if built.gaps or source.damaged else None
 
 
 verb = build

@@ -117,8 +117,11 @@ class DynamicScene:
         self.tracker.predict(time_ns)
         clusters, matches = self.tracker.match(find_clusters(points, self.config.cluster))
         verdicts = self._ask_about_unmatched(matches, depths)
+        somebody_looked = any(depth is not None for depth in depths.values())
         gone = [
-            position for position in verdicts if self._is_gone(self.tracker.followers[position], verdicts[position])
+            position
+            for position in verdicts
+            if self._is_gone(self.tracker.followers[position], verdicts[position], somebody_looked)
         ]
         carried = [
             (self.tracker.followers[position].number, verdicts[position])
@@ -170,10 +173,12 @@ class DynamicScene:
             for name, camera in self.rig.cameras.items()
         ]
 
-    def _is_gone(self, follower: Follower, verdicts: Sequence[RayVerdict]) -> bool:
+    def _is_gone(self, follower: Follower, verdicts: Sequence[RayVerdict], somebody_looked: bool) -> bool:
         missing_s = follower.misses_ns * 1e-9
         if follower.hits < self.config.tracking.confirm_hits or any(verdict.looked_through for verdict in verdicts):
             return True
+        if not somebody_looked:
+            return False
         hidden = any(verdict.visibility is Visibility.HIDDEN for verdict in verdicts)
         return missing_s > self.config.tracking.coast_s * (1.0 if hidden else 0.1)
 

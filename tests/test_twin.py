@@ -178,7 +178,7 @@ def test_twenty_killed_builds_resume_to_the_same_bytes(twin_path, recording, tmp
 def test_every_flip_and_truncation_of_a_twin_is_found_and_named(twin_path, tmp_path):
     root = tmp_path / "or.twin"
     shutil.copytree(twin_path, root)
-    files = sorted(path for path in root.rglob("*") if path.is_file())
+    files = sorted(path for path in root.rglob("*") if path.is_file() and "log" not in path.parts)
     rng = np.random.default_rng(3)
     for trial in range(100):
         path = files[rng.integers(len(files))]
@@ -212,6 +212,60 @@ def test_a_damaged_frame_is_named_and_the_build_goes_on(recording, tmp_path, cap
     assert {(gap["camera_id"], gap["frame"]) for gap in report["gaps"]} == {("cam_2", index) for index in indices}
     assert all("checksum" in gap["what"] for gap in report["gaps"])
     assert verify_tree(root).damaged[0].file == "segments/000002/cam_2.depth"
+
+
+def test_a_lost_stretch_is_named_and_what_nobody_saw_is_unknown(recording, tmp_path, capsys):
+    root = tmp_path / "or.recording"
+    shutil.copytree(recording, root)
+    shutil.rmtree(root / "segments" / "000002")
+    code = run(["build", str(root), str(tmp_path / "or.twin"), "--json", "--set", f"segment_s={SEGMENT_S}"])
+    printed = capsys.readouterr()
+    assert code == 7
+    assert [gap["file"] for gap in json.loads(printed.out)["gaps"]] == ["segments/000002"]
+    assert "segments/000002" in printed.err
+    twin = ortwin.open(tmp_path / "or.twin")
+    assert len(twin.times_ns) == 40
+    lost_ns = 2_500_000_000
+    seen = [state for state in twin.states() if state.timestamp_ns == lost_ns]
+    assert [state.coverage for state in seen] == [0.0]
+    assert all(track.predicted for state in seen for track in state.tracks)
+    # Half a second is time enough to walk 0.7 m: whoever stood nearer to a threshold than that may have crossed it.
+    rows = [
+        row for row in twin.timeline.intervals if row.begin_ns <= lost_ns < row.end_ns and "touching" in row.predicate
+    ]
+    assert all(row.state.value == "unknown" for row in rows)
+
+
+def test_a_repaired_recording_is_not_taken_for_the_damaged_one(recording, tmp_path):
+    root, out = tmp_path / "or.recording", tmp_path / "or.twin"
+    shutil.copytree(recording, root)
+    path = root / "segments" / "000003" / "cam_1.depth"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:2000])
+    assert build_twin(open_recording(root), out, config=CONFIG).gaps
+    path.write_bytes(whole)
+    with pytest.raises(ConfigError, match="--fresh"):
+        build_twin(open_recording(root), out, config=CONFIG)
+    assert build_twin(open_recording(root), out, config=CONFIG, fresh=True).gaps == ()
+
+
+def test_two_builds_of_one_twin_do_not_meet(recording, twin_path):
+    from ortwin.archive import being_built
+
+    with being_built(twin_path), pytest.raises(ConfigError, match="another process"):
+        build_twin(open_recording(recording), twin_path, config=CONFIG)
+    build_twin(open_recording(recording), twin_path, config=CONFIG)
+
+
+def test_without_depth_there_is_no_twin_and_nothing_is_left(recording, tmp_path, capsys):
+    plain, root = tmp_path / "plain", tmp_path / "colour.recording"
+    simulate(plain, seed=SEED, config=SimulationConfig(seconds=0.5, num_cameras=1, scale=0.1), plain=True)
+    shutil.rmtree(plain / "cam_1" / "depth")
+    run(["import", "plain", str(plain), str(root), "-q"])
+    capsys.readouterr()
+    assert run(["build", str(root), str(tmp_path / "or.twin")]) == 3
+    assert "no camera has depth" in capsys.readouterr().err
+    assert not (tmp_path / "or.twin").exists()
 
 
 def test_a_label_renames_the_fixture_and_nothing_but_the_graph_changes(twin_path, tmp_path):

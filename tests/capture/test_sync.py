@@ -36,6 +36,20 @@ def test_skew_is_kept_and_no_camera_is_preferred():
     assert table.skew_ns.tolist() == [[-10_000_000, 10_000_000]] * 2
 
 
+def test_where_all_cameras_fell_silent_blank_instants_stand():
+    table = synchronize(Stamps(a=[0, STEP_NS, 5 * STEP_NS, 6 * STEP_NS], b=[0, STEP_NS, 5 * STEP_NS]))
+    assert table.times_ns.tolist() == [k * STEP_NS for k in range(7)]
+    assert (table.positions[2:5] == -1).all()
+    assert table.positions[5].tolist() == [2, 2]
+
+
+def test_a_pause_of_years_is_not_filled():
+    year_ns = 365 * 86400 * 1_000_000_000
+    table = synchronize(Stamps(a=[0, STEP_NS, year_ns, year_ns + STEP_NS]))
+    assert len(table.times_ns) == 4 + 300
+    assert (np.diff(table.times_ns) > 0).all()
+
+
 @given(
     st.lists(st.integers(0, 40), min_size=1, max_size=30, unique=True),
     st.lists(st.integers(0, 40), min_size=1, max_size=30, unique=True),
