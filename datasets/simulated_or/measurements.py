@@ -84,6 +84,7 @@ class Measurer:
         )  # fmt: skip
         self._vertices: list[np.ndarray | None] = [None] * m
         self._surfaces: list[Surface | None] = [None] * m
+        self._points: list[np.ndarray | None] = [None] * m
         # How far any vertex of a thing has moved in all, at most; and for each pair, what it was when last measured.
         self._way_m = np.zeros(m + p)
         self._measured_at_m = np.full((m, m + p), -np.inf)
@@ -112,7 +113,7 @@ class Measurer:
         before = self._vertices[i]
         if vertices_m is before:
             return
-        self._vertices[i] = vertices_m
+        self._vertices[i], self._points[i] = vertices_m, None
         self._surfaces[i] = None if vertices_m is None else self._trees[i].posed(vertices_m)
         if vertices_m is None or before is None:
             self._measured_at_m[i, :], self._measured_at_m[:, i] = -np.inf, -np.inf
@@ -167,12 +168,19 @@ class Measurer:
                 continue
             corners_m = box.corners_m()
             meets = (measured.low_m[t] <= corners_m.max(axis=0)) & (measured.high_m[t] >= corners_m.min(axis=0))
+            near = [i for i in np.flatnonzero(meets.all(axis=1)).tolist() if i != j]
             measured.inside_share[t, measured.present[t], j] = 0.0
-            for i in np.flatnonzero(meets.all(axis=1) & (np.arange(m) != j)).tolist():
-                vertices_m, (corners, weights) = self._vertices[i], self._samples[i]
-                if vertices_m is not None:
-                    points_m = np.einsum("skc,sk->sc", vertices_m[corners], weights)
-                    measured.inside_share[t, i, j] = box.contains(points_m).mean()
+            if near:
+                within = box.contains(np.concatenate([self._points_m(i) for i in near]))
+                measured.inside_share[t, near, j] = within.reshape(len(near), NUM_SAMPLES).mean(axis=1)
+
+    def _points_m(self, i: int) -> np.ndarray:
+        """(NUM_SAMPLES, 3) places on the surface of a thing that is there."""
+        points_m, vertices_m = self._points[i], self._vertices[i]
+        if points_m is None and vertices_m is not None:
+            corners, weights = self._samples[i]
+            points_m = self._points[i] = (vertices_m[corners] * weights[..., None]).sum(axis=1)
+        return np.zeros((0, 3)) if points_m is None else points_m
 
 
 def front_and_trunk(joints_m: np.ndarray) -> tuple[np.ndarray, float]:

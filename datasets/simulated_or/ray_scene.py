@@ -34,5 +34,5 @@ class RayScene:
         tensor = o3d.core.Tensor.from_numpy(np.ascontiguousarray(rays, dtype=np.float32))
         answer = self._scene.cast_rays(tensor, nthreads=1)
         share = answer["t_hit"].numpy()
-        face = np.where(np.isfinite(share), answer["primitive_ids"].numpy(), -1).astype(np.int64)
+        face = np.where(np.isfinite(share), answer["primitive_ids"].numpy().astype(np.int64), -1)
         return share, face, answer["primitive_normals"].numpy()

@@ -44,7 +44,7 @@ def write_truth(
         times_ns: (t,) int64 the instants, rig clock, evenly spaced.
         schedule: the frames, if cameras lost some or were moved; truth/faults.json comes of it.
         extra: what else the scenario knows (its seed, the points that are worked on), as truth/extra/scenario.json.
-        bodies: whether to keep the surfaces of people at every instant (about 15 kB per person and instant).
+        bodies: whether to keep the surfaces of people at every instant (about 5 kB per person and instant).
         progress: called with the instants done and their number.
 
     Raises:
