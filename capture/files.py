@@ -51,15 +51,19 @@ def write_durable(path: Path, data: bytes) -> None:
         raise write_error(path, error) from error
 
 
-def require_writable(path: Path) -> None:
-    """See that a file or a folder can be made at a place, before there is work that would be lost; makes its parents.
+def require_writable(path: Path, *, folder: bool = False) -> None:
+    """See that a place can be written to, before there is work that would be lost; makes the folders that lead there.
+
+    Args:
+        path: a file or a folder that is to be made or replaced, or, with `folder`, a folder that files go into.
+        folder: see `path`.
 
     Raises:
         ConfigError: it cannot.
         ResourceError: the disk is full.
     """
     try:
-        parent = path.absolute().parent
+        parent = path.absolute() if folder else path.absolute().parent
         parent.mkdir(parents=True, exist_ok=True)
         handle, probe = tempfile.mkstemp(prefix=".ortwin.", suffix=".tmp", dir=parent)
         os.close(handle)

@@ -195,17 +195,20 @@ def _median_images(recording: Recording, camera_id: str) -> tuple[np.ndarray, np
     """Per-pixel temporal median of the depth (of returns only, never a mixture of near and far) and of the colour."""
     depths: list[np.ndarray] = []
     colors: list[np.ndarray] = []
+    damaged = False
     for position in spread(len(recording.timestamps_ns(camera_id)), MAX_MEDIAN_FRAMES):
         try:
             frame = recording.frame(camera_id, position)
         except InputError:
+            damaged = True
             continue
         if frame.depth_m is not None:
             depths.append(frame.depth_m)
         if frame.color_rgb is not None:
             colors.append(frame.color_rgb)
     if not depths:
-        raise InputError("none of its depth frames can be read", where=f"camera {camera_id}")
+        what = "none of its depth frames can be read" if damaged else "it has no depth frames"
+        raise InputError(what, where=f"camera {camera_id}")
     stack = np.sort(np.where(np.stack(depths) > 0, np.stack(depths), np.inf), axis=0)
     hits = np.isfinite(stack).sum(axis=0)
     lower, upper = (

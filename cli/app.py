@@ -30,8 +30,10 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -83,6 +85,7 @@ VERBS = (
     Verb("config", "config", "Trust", "Show the settings of every stage, with their defaults."),
 )
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 COMPLETING = "_ORTWIN_COMPLETE"  # set while a shell asks what may follow
 
 HELP = """From a multi-camera RGB-D recording of an operating room to a scene twin and its dynamic scene graph.
@@ -103,7 +106,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     switches = arguments[: arguments.index("--")] if "--" in arguments else arguments
     as_json, debug = "--json" in switches, "--debug" in switches
-    restore = _interrupt_on_sigterm()
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what a decoder mutters of a damaged image, we say by its name
+    signals = _Signals()
     try:
         code = assemble(arguments)(args=arguments, prog_name="ortwin", standalone_mode=False)
         sys.stdout.flush()
@@ -115,7 +119,7 @@ def run(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return ExitCode.OK
     except (KeyboardInterrupt, typer.Abort):
-        return _report(Interrupted(), as_json=as_json)
+        return _report(Interrupted(_asked(arguments)), as_json=as_json)
     except typer.TyperException as error:
         asked = _asked(arguments)
         todo = f"ortwin {asked} --help" if asked in {verb.name for verb in VERBS} else "ortwin --help"
@@ -123,18 +127,29 @@ def run(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if signals.arrived or _began_as_interrupt(error):
+            return _report(Interrupted(_asked(arguments)), as_json=as_json)
         return _report(explain(error), as_json=as_json)
     finally:
-        restore()
+        signals.restore()
+
+
+AFTER_INTERRUPT = {
+    "build": "what is finished is kept; start the same command again to go on",
+    "simulate": "start the same command again: it goes on where it stopped, and small_room begins anew",
+    "import": "nothing was kept; start the same command again",
+    "register": "the recording is as it was; start the same command again",
+    "label": "the twin is as it was; start the same command again",
+}
 
 
 class Interrupted(OrtwinError):
-    """The user, or the machine, asked us to stop."""
+    """The user, or the machine, asked us to stop; says what that means for the verb."""
 
     exit_code = ExitCode.INTERRUPTED
 
-    def __init__(self) -> None:
-        super().__init__("interrupted", todo="what is finished is kept; start the same command again to go on")
+    def __init__(self, verb: str | None = None) -> None:
+        super().__init__("interrupted", todo=AFTER_INTERRUPT.get(verb or "", "start the same command again"))
 
 
 def explain(error: Exception) -> OrtwinError:
@@ -143,18 +158,35 @@ def explain(error: Exception) -> OrtwinError:
         return error
     if isinstance(error, MemoryError):
         return ResourceError("there is not enough memory", todo="close other programs, or take a machine with more")
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceError(
-            "the disk is full", where=str(error.filename or ""), todo="free some space and start again"
-        )
-    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
-        return InputError(error.strerror or "a file cannot be read", where=str(error.filename or ""))
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in (*DISK_FULL, errno.EIO)):
+        return _explain_file(error)
     last = traceback.extract_tb(error.__traceback__)[-1:]
     return OrtwinError(
         f"a fault of ortwin itself: {type(error).__name__}: {error}",
         where=", ".join(f"{Path(step.filename).name}:{step.lineno} in {step.name}" for step in last),
         todo="run it again with --debug and report what it prints",
     )
+
+
+def _explain_file(error: OSError) -> OrtwinError:
+    """What the system says of a file; work in progress is named as it will be called in the end."""
+    from ..capture.files import finished_name, write_error
+
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    if path is not None and (isinstance(error, FileExistsError) or finished_name(path) != path):
+        return write_error(path, error)
+    if error.errno in DISK_FULL:
+        return ResourceError("the disk is full", where=str(path or ""), todo="free some space and start again")
+    return InputError(error.strerror or "a file cannot be read", where=str(path or ""))
+
+
+def _began_as_interrupt(error: BaseException | None) -> bool:
+    """Whether an interrupt lies at the bottom of an error: compiled modules turn one into an ImportError."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def assemble(arguments: Sequence[str]) -> typer.Typer:
@@ -212,7 +244,7 @@ def _with_reporter(name: str, function: Callable[..., int | None]) -> Callable[.
             with Reporter(name, **_shared_options(**options)) as report:
                 return int(function(report, **values) or ExitCode.OK)
         except KeyboardInterrupt:
-            raise Interrupted from None
+            raise Interrupted(name.split()[0]) from None
 
     parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *common)]
     parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
@@ -292,10 +324,22 @@ def _sentence(text: str) -> str:
     return text.strip().rstrip(".")
 
 
-def _interrupt_on_sigterm() -> Callable[[], None]:
-    """Make SIGTERM end a run as Ctrl-C does; returns what undoes it."""
-    try:
-        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # only the main thread may set handlers
-        return lambda: None
-    return lambda: (signal.signal(signal.SIGTERM, previous), None)[1]
+class _Signals:
+    """Makes SIGTERM end a run as Ctrl-C does, and remembers that either came, however the interrupt is passed on."""
+
+    def __init__(self) -> None:
+        self.arrived = False
+        self._previous: dict[signal.Signals, Any] = {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                with suppress(ValueError):  # only the main thread may set handlers
+                    self._previous[number] = signal.signal(number, self._interrupt)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.arrived = True
+        raise KeyboardInterrupt
+
+    def restore(self) -> None:
+        """Undo it."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)

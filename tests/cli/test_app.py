@@ -99,6 +99,11 @@ def test_quiet_leaves_the_answer_and_the_warnings(probe, capsys):
         (MemoryError(), 5),
         (OSError(errno.ENOSPC, "No space left on device", "case.twin"), 5),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "rig.json"), 3),
+        (FileExistsError(errno.EEXIST, "File exists", "afile"), 2),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "afile/x"), 3),
+        (OSError(errno.EROFS, "Read-only file system", ".case.recording.tmp/segments"), 2),
+        (OSError(errno.EIO, "Input/output error"), 3),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links", "loop"), 3),
         (ZeroDivisionError("division by zero"), 1),
         (KeyboardInterrupt(), 130),
     ],
@@ -195,6 +200,65 @@ def test_sigterm_ends_a_run_as_ctrl_c_does(probe, capsys):
     assert app.run(["probe"]) == 130
     assert "start the same command again" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def raise_import_error(error: BaseException | None) -> None:
+    raise ImportError("numpy._core failed to import") from error
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_a_compiled_module_turns_into_an_import_error_is_no_bug(probe, capsys, number):
+    def verb(report: Reporter) -> None:
+        interrupted = False
+        try:
+            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+            time.sleep(5)
+        except KeyboardInterrupt:
+            interrupted = True
+        assert interrupted
+        raise_import_error(None)
+
+    probe(verb)
+    before = signal.getsignal(number)
+    assert app.run(["probe"]) == 130
+    assert "fault of ortwin" not in capsys.readouterr().err
+    assert signal.getsignal(number) is before
+
+
+def test_an_interrupt_at_the_bottom_of_an_error_is_no_bug(probe, capsys):
+    probe(lambda report: raise_import_error(KeyboardInterrupt()))
+    assert app.run(["probe"]) == 130
+    capsys.readouterr()
+    probe(lambda report: raise_import_error(ValueError()))
+    assert app.run(["probe"]) == 1
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored(probe):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        probe(lambda report: os.kill(os.getpid(), signal.SIGINT))
+        assert app.run(["probe"]) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("import", "nothing was kept"),
+        ("build", "what is finished is kept"),
+        ("register", "as it was"),
+        ("info", "start"),
+    ],
+)
+def test_an_interrupt_says_what_is_true_of_the_verb(verb, words):
+    assert words in app.Interrupted(verb).todo
+
+
+def test_unfinished_work_is_called_as_it_will_be_called_in_the_end():
+    error = app.explain(PermissionError(errno.EACCES, "Permission denied", "/out/.case.recording.tmp"))
+    assert error.where == "/out/case.recording"
+    assert error.todo
 
 
 def test_a_reader_that_leaves_early_is_no_error():
