@@ -13,7 +13,7 @@ export NUMBA_CACHE_DIR ?= $(VENV)/numba-cache
 ALONE := tests/test_startup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format bench clean
+.PHONY: help setup demo test test-all check format bench bench-peers clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -43,6 +43,14 @@ format: setup ## bring the layout in order
 
 bench: setup ## start-up, decoding, each stage in ms of processor time per camera frame, fusion beside Open3D
 	@for bench in benchmarks/bench_pipeline.py benchmarks/bench_tsdf.py; do OMP_NUM_THREADS=1 $(BIN)/python $$bench || exit 1; done
+
+PEERS := $(CURDIR)/build/peers
+PEER_PACKAGES := motmetrics==1.4.0 trackeval==1.3.0
+
+bench-peers: setup ## our metrics beside maintained references, which get an environment of their own
+	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install -q --disable-pip-version-check $(PEER_PACKAGES)
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_peers.py $(PEERS)/bin/python
 
 clean: ## remove what was built; the virtual environment stays
 	@rm -rf build dist demo *.egg-info .pytest_cache .ruff_cache .hypothesis

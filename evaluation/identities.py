@@ -1,8 +1,8 @@
 """Who is whom through time: pairs per instant, identity switches, MOTA and IDF1.
 
-At each true instant the claims are paired with the true things by smallest total distance within a gate; a pair of
-before is kept while it stays inside the gate (CLEAR MOT, Bernardin and Stiefelhagen 2008). IDF1 (Ristani et al. 2016)
-pairs whole tracks instead, one to one, so that most instants agree.
+At each true instant a pair of before is kept while it stays inside a gate; those who are left are paired by smallest
+total distance within the gate, as many as possible (CLEAR MOT, Bernardin and Stiefelhagen 2008). IDF1 (Ristani et al.
+2016) pairs whole tracks instead, one to one, so that most instants agree.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 
 from .sampling import is_there
 
-KEPT_PAIR_BONUS = 1e3
 NEVER = 1e6
 
 
@@ -81,11 +80,13 @@ def pair_instants(encounters: Encounters, gate: float) -> np.ndarray:
     for t, (rows, columns, distance) in enumerate(
         zip(encounters.true, encounters.claimed, encounters.distance, strict=True)
     ):
-        allowed = np.isfinite(distance) & (distance <= gate)
-        kept = columns[None, :] == last[rows][:, None]
-        cost = np.where(allowed, distance - KEPT_PAIR_BONUS * kept, NEVER)
+        cost = np.where(np.isfinite(distance) & (distance <= gate), distance, NEVER)
+        for i, k in zip(*np.nonzero(columns[None, :] == last[rows][:, None]), strict=True):
+            if cost[i, k] < NEVER:
+                pairs[rows[i], t] = columns[k]
+                cost[i, :] = cost[:, k] = NEVER
         for i, k in zip(*linear_sum_assignment(cost), strict=True):
-            if allowed[i, k]:
+            if cost[i, k] < NEVER:
                 pairs[rows[i], t] = last[rows[i]] = columns[k]
     return pairs
 

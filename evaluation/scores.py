@@ -160,8 +160,8 @@ def _relations(tables: TwinTables, truth: Truth, names: Mapping[str, str]) -> Re
     if scores is None or tables.relations_at is None:
         return scores
     shifted = {}
-    for factor in SHIFTS:
-        other = score_relations(replace(tables, relations=tables.relations_at(factor)), truth, names)
+    for factor, rows in tables.relations_at(SHIFTS).items():
+        other = score_relations(replace(tables, relations=rows), truth, names)
         assert other is not None
         shifted[f"{factor:g}"] = other.f1()
     return replace(scores, shifted=shifted)

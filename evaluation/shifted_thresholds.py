@@ -17,34 +17,35 @@ from ..capture.config import config_from_mapping
 from ..facade import Twin, solid_reader
 from ..scenegraph.graph_builder import GraphBuilder, GraphConfig
 from ..scenegraph.pair_features import PairFeatures, compute_pair_features
+from ..scenegraph.timeline import Interval
 from ..scenegraph.window_tables import scene_window
 from .rows import RelationRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 UNSCALED = ("times_ns", "subject_index", "object_index", "footprint_slope_per_m", "present", "observed")
 
 
-def relations_with_thresholds(twin: Twin, factor: float) -> tuple[RelationRow, ...]:
-    """The relations of a twin with all thresholds multiplied by a factor.
+def relations_with_thresholds(twin: Twin, factors: Sequence[float]) -> dict[float, tuple[RelationRow, ...]]:
+    """The relations of a twin with all thresholds multiplied by each of some factors.
 
     Args:
         twin: a complete twin.
-        factor: greater than 0; 1 gives the graph as it is stored, its intervals whole.
+        factors: greater than 0; 1 gives the graph as it is stored, its intervals whole.
     """
     settings = twin.archive.head["config"]
     config = config_from_mapping(GraphConfig, settings["graph"])
-    config = replace(config, unseen_speed_m_s=config.unseen_speed_m_s / factor)
     every_ns = twin.times_ns
     interval_ns = int(np.median(np.diff(every_ns))) if len(every_ns) > 1 else 1_000_000_000
-    builder = GraphBuilder(config, interval_ns)
+    builders = {
+        factor: GraphBuilder(replace(config, unseen_speed_m_s=config.unseen_speed_m_s / factor), interval_ns)
+        for factor in factors
+    }
     for features in _features(twin, settings["dynamic"]):
-        builder.push(divided(features, factor))
-    return tuple(
-        RelationRow(row.subject_id, row.predicate, row.object_id, row.begin_ns, row.end_ns, str(row.state))
-        for row in builder.finish()
-    )
+        for factor, builder in builders.items():
+            builder.push(divided(features, factor))
+    return {factor: tuple(_row(interval) for interval in builder.finish()) for factor, builder in builders.items()}
 
 
 def divided(features: PairFeatures, factor: float) -> PairFeatures:
@@ -55,6 +56,11 @@ def divided(features: PairFeatures, factor: float) -> PairFeatures:
         if isinstance(array, np.ndarray) and item.name not in UNSCALED:
             scaled[item.name] = array / factor
     return replace(features, **scaled)
+
+
+def _row(interval: Interval) -> RelationRow:
+    names = interval.subject_id, interval.predicate, interval.object_id
+    return RelationRow(*names, interval.begin_ns, interval.end_ns, str(interval.state))
 
 
 def _features(twin: Twin, dynamic: dict) -> Iterator[PairFeatures]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from ..facade import Twin
 
-RelationsAt = Callable[[float], tuple[RelationRow, ...]]
-"""A factor on all thresholds -> the relations that the twin would then claim."""
+RelationsAt = Callable[[Sequence[float]], Mapping[float, tuple[RelationRow, ...]]]
+"""Factors on all thresholds -> for each, the relations that the twin would then claim."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +166,7 @@ def from_twin(twin: Twin) -> TwinTables:
         poses={name: camera.world_from_camera for name, camera in rig.cameras.items()},
         pose_covariance=dict(rig.covariance),
         clocks=twin.archive.clocks or None,
-        relations_at=lambda factor: relations_with_thresholds(twin, factor),
+        relations_at=lambda factors: relations_with_thresholds(twin, factors),
         cost=read_cost_log(twin.path),
     )
 

@@ -67,6 +67,15 @@ def test_a_pair_is_kept_while_it_is_inside_the_gate():
     assert set(pairs[0].tolist()) == {0}
 
 
+def test_a_kept_pair_is_not_given_up_to_make_one_more():
+    true_m, claimed_m = still((0, 0), (0.6, 0)), still((0.2, 0), (-0.3, 0))
+    true_m[1, 0] = claimed_m[1, 0] = np.nan
+    # From instant 1 on both could be paired if the first true thing took the other claim; it keeps its own.
+    encounters = ground_encounters(true_m, claimed_m)
+    assert pair_instants(encounters, 0.5)[:, 1:].tolist() == [[0] * (NUM - 1), [-1] * (NUM - 1)]
+    assert score_identities(encounters, pair_instants(encounters, 0.5), 0.5).num_switches == 0
+
+
 def test_nothing_claimed_and_nothing_true():
     true_m, nothing = still((0, 0)), np.zeros((0, NUM, 3))
     identities, hota = scores(true_m, nothing)

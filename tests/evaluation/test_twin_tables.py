@@ -191,7 +191,7 @@ def test_divided_measures_cross_the_thresholds_where_multiplied_thresholds_would
 
 def test_other_thresholds_are_scored_beside(truth):
     tables = truth_as_tables(truth)
-    shifted = replace(tables, relations_at=lambda factor: tables.relations if factor > 1 else ())
+    shifted = replace(tables, relations_at=lambda factors: {f: tables.relations if f > 1 else () for f in factors})
     found = evaluate_twin(shifted, truth).relations.shifted
     assert (found["1.2"].frames, found["1.2"].intervals) == (1, 1)
     assert (found["0.8"].frames, found["0.8"].intervals) == (0, 0)
