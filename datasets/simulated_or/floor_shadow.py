@@ -14,8 +14,8 @@ from . import _light_kernel as kernel
 
 CELL_M = 0.04
 #: Of what is lower than this, blurred so far, so much of the light is taken.
-CONTACT = (0.16, 0.05, 0.55)
-BODY = (2.0, 0.24, 0.5)
+CONTACT = (0.16, 0.06, 0.75)
+BODY = (2.0, 0.22, 0.62)
 FLOOR_M = 0.015
 
 
