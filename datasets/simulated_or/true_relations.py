@@ -185,12 +185,12 @@ def _handovers(
     masks: dict[tuple[str, str], np.ndarray] = {}
     for tool, holders in held.items():
         laid = [(row.begin_instant, row.end_instant) for row in on if row.subject == tool]
-        for giver, taker in itertools.permutations(holders, 2):
-            for (gives, lets_go), (takes, _) in itertools.product(runs(holders[giver]), runs(holders[taker])):
-                in_time = gives < takes and (takes - lets_go) * measured.step_s <= HANDED_WITHIN_S
-                if in_time and not any(begin < takes and end > lets_go for begin, end in laid):
-                    mask = masks.setdefault((giver, taker), np.zeros(num_instants, dtype=bool))
-                    mask[takes : takes + length] = True
+        spans = sorted((begin, end, holder) for holder, mask in holders.items() for begin, end in runs(mask))
+        for (_, lets_go, giver), (takes, _, taker) in itertools.pairwise(spans):
+            in_time = giver != taker and (takes - lets_go) * measured.step_s <= HANDED_WITHIN_S
+            if in_time and not any(begin < takes and end > lets_go for begin, end in laid):
+                mask = masks.setdefault((giver, taker), np.zeros(num_instants, dtype=bool))
+                mask[takes : takes + length] = True
     return [
         RelationTruth(giver, "handover", taker, begin, end)
         for (giver, taker), mask in masks.items()

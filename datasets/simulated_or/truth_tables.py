@@ -43,7 +43,8 @@ def write_truth(
         clocks: their true clocks.
         times_ns: (t,) int64 the instants, rig clock, evenly spaced.
         schedule: the frames, if cameras lost some or were moved; truth/faults.json comes of it.
-        extra: what else the scenario knows (its seed, the points that are worked on), as truth/extra/scenario.json.
+        extra: what else is known, besides the scenario's name, `targets_m` by name and the tools' `axis` by label, as
+            truth/extra/scenario.json.
         bodies: whether to keep the surfaces of people at every instant (about 5 kB per person and instant).
         progress: called with the instants done and their number.
 
@@ -82,7 +83,7 @@ def write_truth(
     truth.people(_people(performance, measured, sights, sightings))
     truth.tools(_tools(performance, measured, sights, sightings))
     _write_shapes(truth, performance)
-    truth.extra("scenario", {"scenario": performance.scenario, **(extra or {})})
+    truth.extra("scenario", {**_scenario(performance), **(extra or {})})
 
 
 def _tracks(performance: Performance, measured: Measurements, sights: Sights) -> Iterator[TrackTruth]:
@@ -106,6 +107,16 @@ def _tools(performance: Performance, measured: Measurements, sights: Sights, sig
         for i, (name, actor) in enumerate(performance.actors.items()):
             if sights.exists[instant, i] and is_tool(actor):
                 yield instant, name, actor.label, actor.pose(time_s), sightings.cameras[name][instant]
+
+
+def _scenario(performance: Performance) -> dict[str, Any]:
+    """What the scenario knows besides the tables: its name, the points that are worked on, where tools point."""
+    tools = [actor for actor in performance.actors.values() if is_tool(actor)]
+    return {
+        "scenario": performance.scenario,
+        "targets_m": {name: np.asarray(point).tolist() for name, point in performance.targets.items()},
+        "axis": {tool.label: np.asarray(tool.axis).tolist() for tool in reversed(tools) if tool.axis is not None},
+    }
 
 
 def _write_shapes(truth: TruthWriter, performance: Performance) -> None:

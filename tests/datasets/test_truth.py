@@ -1,6 +1,7 @@
 """The truth of a performance is true: against a slow transcription of docs/predicates.md, and read back from disk."""
 
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -386,6 +387,10 @@ def test_a_handover_is_a_change_of_hands() -> None:
     assert not [row for row in laid_down if row.predicate == "handover"]
     too_late = relations(people_and_drill((gives, replace(takes, begin_s=5.1)), in_the_air))
     assert not [row for row in too_late if row.predicate == "handover"]
+    relay = Act("person_1", "holding", "drill_1", 4.5, 5.0)
+    back = relations(people_and_drill((gives, replace(takes, end_s=4.4), relay), in_the_air))
+    assert spans_of(back, "person_1", "handover", "person_2") == [(40, 50)]
+    assert spans_of(back, "person_2", "handover", "person_1") == [(45, 55)]
     both_hold = relations(people_and_drill((gives, replace(takes, begin_s=2.5)), in_the_air))
     assert spans_of(both_hold, "person_1", "handover", "person_2") == [(25, 35)]
 
@@ -514,7 +519,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     acts = (Act("person_1", "holding", "drill_1", 2.0, 5.0), Act("person_2", "assisting", "person_1", 3.0, 9.0))
     phases = (Phase("knee_prep", 0.0, 4.05), Phase("knee_insert", 4.05, 6.0))
     play, rig = replace(base, acts=acts, phases=phases, exists={"tray_1": (0.5, 5.5)}), two_cameras()
-    truth = written(tmp_path, play, rig, extra={"targets": {"knee": [0.1, 0.2, 0.9]}})
+    play = replace(play, targets={"knee": np.array([0.1, 0.2, 0.9])})
+    truth = written(tmp_path, play, rig, extra={"note": 7})
     times_s = times_of(play) * 1e-9
     assert truth.times_ns.tolist() == times_of(play).tolist()
     assert truth.clocks is not None
@@ -555,7 +561,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     )
     there = np.isin(np.arange(20, 50), np.searchsorted(truth.times_ns, track.time_ns))
     assert sum(end - begin for begin, end in held) == there.sum()
-    assert (tmp_path / "truth" / "extra" / "scenario.json").exists()
+    extra = json.loads((tmp_path / "truth" / "extra" / "scenario.json").read_text())
+    assert extra["targets_m"] == {"knee": [0.1, 0.2, 0.9]}
+    assert extra["note"] == 7
 
 
 def test_the_standing_room_is_what_stands_and_the_seen_part_lies_on_it(tmp_path: Path) -> None:
