@@ -241,12 +241,12 @@ def _furniture(
 
     if config.with_c_arm:
         own = equipment.c_arm(materials)
-        place = (max(x - 2.15, west + 1.05), y + 1.75)
+        place = (max(x - 2.15, west + 1.3), y + 1.75)
         things.append(_stand("c_arm", own, *place, np.pi / 2 + rng.uniform(-0.15, 0.15), named=True))
 
-    for number, (dx, dy) in enumerate([(1.48, 1.3), (1.62, -0.92), (2.6, -0.35)][: config.num_drip_stands], start=1):
+    for number, (dx, dy) in enumerate([(1.48, 1.3), (1.75, -0.9), (2.6, -0.35)][: config.num_drip_stands], start=1):
         own = furniture.drip_stand(materials, rng.uniform(1.85, 2.05), int(rng.integers(1, 3)))
-        things.append(_stand(f"drip_stand_{number}", own, x + dx, y + dy, rng.uniform(0, 6.28)))
+        things.append(_stand(f"drip_stand_{number}", own, x + dx, y + dy, rng.uniform(-0.2, 0.2)))
 
     taken = [
         ("south", east - things[2].fixture.box.center_m[0] - 0.65, east - things[2].fixture.box.center_m[0] + 0.65)

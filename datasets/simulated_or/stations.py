@@ -13,6 +13,8 @@ from .shell import CORRIDOR_M, WALL_M, Door
 
 Stations = Mapping[str, tuple[np.ndarray, float]]
 CLEARANCE_M, APART_M, STEP_M = 0.45, 0.8, 0.05
+#: Half the width of a gap through which people still walk.
+WALKING_M = 0.36
 #: People are this tall at most; what hangs higher is in nobody's way.
 HEAD_M = 2.0
 
@@ -78,22 +80,43 @@ def _before(box: OrientedBox) -> tuple[np.ndarray, float]:
 def _waiting(wanted: Stations, solids: Sequence[Fixture], floor_m: np.ndarray, table_m: np.ndarray) -> Stations:
     """Three free places away from the table, from the other places and from each other; they face the table."""
     low, high = floor_m.min(axis=0), floor_m.max(axis=0)
-    grid = np.stack(np.meshgrid(*(np.arange(a, b, STEP_M) for a, b in zip(low, high, strict=True))), axis=-1).reshape(
-        -1, 2
-    )
-    free = grid[clearance_m(grid, solids) >= CLEARANCE_M + 0.05]
+    free = _reachable(wanted, solids, low, high)
     others = np.array([place for place, _ in wanted.values()])
     found = {}
     for number in range(1, 4):
         apart = np.linalg.norm(free[:, None] - others, axis=2).min(axis=1)
         away = np.minimum(np.linalg.norm(free - table_m, axis=1), 2.4)
         score = np.where(apart >= APART_M, away + 0.5 * np.minimum(apart, 1.2), -np.inf)
-        best = int(score.argmax())
-        if not np.isfinite(score[best]):
+        if not np.isfinite(score).any():
             raise ConfigError(
                 f"the furniture leaves no room for the place 'waiting_{number}'", todo="draw another room"
             )
+        best = int(score.argmax())
         heading = float(np.arctan2(*(table_m - free[best])[::-1]))
         found[f"waiting_{number}"] = (free[best], heading)
         others = np.concatenate([others, free[best : best + 1]])
     return found
+
+
+def _reachable(wanted: Stations, solids: Sequence[Fixture], low_m: np.ndarray, high_m: np.ndarray) -> np.ndarray:
+    """(n, 2) free places on the floor to which one can walk from the other places.
+
+    Raises:
+        ConfigError: one of those cannot be walked to.
+    """
+    from scipy.ndimage import label
+
+    margin_m = WALL_M + CORRIDOR_M + STEP_M
+    first, second = (np.arange(a - margin_m, b + margin_m, STEP_M) for a, b in zip(low_m, high_m, strict=True))
+    grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1)
+    clear_m = clearance_m(grid.reshape(-1, 2), solids).reshape(grid.shape[:2])
+    areas = np.zeros(clear_m.shape, np.int32)
+    label(clear_m > WALKING_M, output=areas)
+    inside = {
+        name: areas[tuple(np.round((place - grid[0, 0]) / STEP_M).astype(int))] for name, (place, _) in wanted.items()
+    }
+    lost = next((name for name, area in inside.items() if area != inside["surgeon"]), None)
+    if lost:
+        raise ConfigError(f"the furniture blocks the way to the place '{lost}'", todo="draw another room")
+    in_room = ((grid > low_m) & (grid < high_m)).all(axis=-1)
+    return grid[(areas == inside["surgeon"]) & (clear_m >= CLEARANCE_M + STEP_M) & in_room]

@@ -154,7 +154,9 @@ def test_there_is_room_around_the_table(room):
         ((x - half_x, x + half_x), (y + half_y + 0.01, y + half_y + 0.9)),
         ((x + half_x + 0.01, x + half_x + 0.7), (y - half_y, y + half_y)),
     ):
-        grid = np.stack(np.meshgrid(np.arange(*xs, 0.03), np.arange(*ys, 0.03)), axis=-1).reshape(-1, 2)
+        grid = np.stack(np.meshgrid(np.arange(xs[0], xs[1], 0.03), np.arange(ys[0], ys[1], 0.03)), axis=-1).reshape(
+            -1, 2
+        )
         assert clearance_m(grid, room.solids).min() > 0
 
 
@@ -165,7 +167,7 @@ def test_one_can_walk_from_the_doors_to_every_place_and_not_out_of_the_building(
     axis = np.arange(-edge, edge, step_m)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     free = (clearance_m(grid, room.solids) > BODY_M).reshape(len(axis), len(axis))
-    area, _ = label(free)
+    area = np.asarray(label(free)[0])
     numbers = {
         name: area[tuple(((place + edge) / step_m).round().astype(int))] for name, (place, _) in stations(room).items()
     }

@@ -66,6 +66,7 @@ def test_labels_are_canonical(label):
 @pytest.mark.parametrize("label", POINTED)
 def test_the_tip_is_the_farthest_point_along_the_axis_and_on_the_surface(label):
     shape = SHAPES[label]
+    assert shape.axis is not None and shape.tip_m is not None
     assert np.linalg.norm(shape.axis) == pytest.approx(1.0)
     reach_m = (shape.mesh.vertices_m @ shape.axis).max()
     assert shape.tip_m @ shape.axis == pytest.approx(reach_m, abs=0.003)
