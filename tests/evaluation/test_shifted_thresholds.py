@@ -29,7 +29,7 @@ def hashes(folder: Path) -> dict[str, str]:
 @pytest.mark.slow
 def test_at_the_thresholds_as_they_are_the_graph_is_the_stored_one(twin):
     before = hashes(twin.path)
-    found = relations_with_thresholds(twin, (0.5, 1.0, 2.0))
+    found = relations_with_thresholds(twin, (0.5, 1.0, 6.0))
     assert hashes(twin.path) == before
     stored = {
         (row.subject_id, row.predicate, row.object_id, row.begin_ns, row.end_ns, str(row.state))
@@ -41,10 +41,10 @@ def test_at_the_thresholds_as_they_are_the_graph_is_the_stored_one(twin):
         for key, value in found.items()
     }
     assert rows[1.0] == stored
-    # Twice as far is close for at least as long, half as far for at most as long.
+    # Six times as far is close for at least as long, half as far for at most as long.
     lengths = {
         key: sum(row[4] - row[3] for row in value if row[1] == "close_to" and row[5] == "true")
         for key, value in rows.items()
     }
-    assert lengths[0.5] <= lengths[1.0] <= lengths[2.0]
-    assert lengths[0.5] < lengths[2.0]
+    assert lengths[0.5] <= lengths[1.0] <= lengths[6.0]
+    assert lengths[0.5] < lengths[6.0]
