@@ -47,6 +47,10 @@ class Limbs:
         """Whether she has come in, and not gone for good."""
         return self.present_s[0] < np.inf and self.present_s[1] == np.inf
 
+    def apart_m(self, other: Limbs) -> float:
+        """How far from somebody she stands."""
+        return float(np.linalg.norm(self.place_m - other.place_m))
+
     def reaches(
         self, side: str, path_m: np.ndarray, for_s: float, tool: str = "", rate_hz: float = 0.0, strike_m: float = 0.0
     ) -> Gesture:

@@ -16,7 +16,8 @@ from .works import WORKS, sweep
 if TYPE_CHECKING:
     from .script import Place
 
-ACROSS_M = 1.12
+ACROSS_M = 1.08
+HALF_A_HAND_M = 0.025
 
 
 class Player(Limbs):
@@ -88,19 +89,18 @@ class Player(Limbs):
 
     def hands(self, prop: Prop, to: Player) -> Player:
         """Hands a tool over; who gives it comes to who receives it."""
-        if np.linalg.norm(self.place_m - to.place_m) > ACROSS_M:
+        if self.apart_m(to) > ACROSS_M:
             self.comes_beside(to)
         begin_s = max(self.free_s, to.free_s)
         self.free_s = to.free_s = begin_s
-        apart_m = float(np.linalg.norm(self.place_m - to.place_m))
-        middle = (self.place_m + to.place_m) / 2
-        ahead = np.array([np.cos(to.heading_rad), np.sin(to.heading_rad)])
-        meeting_m = np.append(
-            middle + (0.12 * ahead if apart_m < 0.9 else 0.0), 1.12 + self.stage.rng.uniform(-0.04, 0.06)
-        )
+        ahead = sum(np.array([np.cos(one.heading_rad), np.sin(one.heading_rad)]) for one in (self, to)) / 2
+        middle = (self.place_m + to.place_m) / 2 + (0.12 * ahead if self.apart_m(to) < 0.9 else 0.0)
+        meeting_m = np.append(middle, 1.12 + self.stage.rng.uniform(-0.04, 0.06))
         given, taken = self.hand_of(prop), to.free_hand(meeting_m)
-        out = self.reaches(given, meeting_m[None], 0.3 / self.stage.pace)
-        to.reaches(taken, meeting_m[None], 0.3 / self.stage.pace)
+        toward = (to.place_m - self.place_m) / self.apart_m(to)
+        aside_m = np.append(HALF_A_HAND_M * toward, 0.0)
+        out = self.reaches(given, meeting_m[None] - aside_m, 0.3 / self.stage.pace)
+        to.reaches(taken, meeting_m[None] + aside_m, 0.3 / self.stage.pace)
         change_s = out.arrives_s + 0.15 / self.stage.pace
         for player, target in ((self, to), (to, self)):
             look_m = np.append(target.place_m, 1.5) if player is self else meeting_m
@@ -113,7 +113,7 @@ class Player(Limbs):
 
     def gets(self, prop: Prop, from_: Player) -> Player:
         """Comes for a tool that somebody hands back."""
-        if np.linalg.norm(self.place_m - from_.place_m) > ACROSS_M:
+        if self.apart_m(from_) > ACROSS_M:
             self.comes_beside(from_)
         from_.hands(prop, to=self)
         return self
