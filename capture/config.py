@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .errors import ConfigError, nearest_name
+from .errors import ConfigError, InputError, nearest_name
 
 Config = TypeVar("Config")
 
@@ -56,14 +56,17 @@ def load_config(kind: type[Config], file: Path | None, overrides: Sequence[str] 
     """A config from a TOML file and overrides of the form `stage.key=value` (values in TOML's spelling).
 
     Raises:
-        ConfigError: the file or an override cannot be read, or names an unknown key.
+        InputError: the file cannot be read.
+        ConfigError: it is not TOML, or it or an override names an unknown key.
     """
     values: dict[str, Any] = {}
     if file is not None:
         try:
             values = tomllib.loads(Path(file).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError("the settings cannot be read", where=str(file), why=str(error)) from error
+        except OSError as error:
+            raise InputError("the settings cannot be read", where=str(file), why=error.strerror or "") from error
+        except ValueError as error:
+            raise ConfigError("the settings are not TOML", where=str(file), why=str(error)) from error
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator:

@@ -70,6 +70,7 @@ class PrivacyError(OrtwinError):
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
-    """A hint such as " (did you mean 'build'?)", or an empty string when nothing is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+    """A hint such as " (did you mean 'build'?)", or an empty string when nothing is near; capitals do not count."""
+    by_lower = {word.lower(): word for word in known}
+    near = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
+    return f" (did you mean '{by_lower[near[0]]}'?)" if near else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import math
 import shutil
+import struct
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from .segments import seal_folder
 LARGEST_IMAGE_PX = 64_000_000
 LONGEST_NUMBER = 12
 COLOR_ENDINGS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
+PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
 JPEG_END = b"\xff\xd9"
 
 
@@ -234,6 +237,22 @@ def _image_size(data: bytes) -> tuple[int, int, str]:
     return width, height, mode
 
 
+def _check_png(data: bytes) -> None:
+    """See that a PNG file is whole by the checksums of its chunks, before a decoder mutters of it on stderr."""
+    if not data.startswith(PNG_BEGIN):
+        return
+    place = len(PNG_BEGIN)
+    while place < len(data):
+        size, kind = struct.unpack(">I4s", data[place : place + 8].ljust(8, b"\0"))
+        end = place + 12 + size
+        if end > len(data) or zlib.crc32(data[place + 4 : end - 4]) != struct.unpack(">I", data[end - 4 : end])[0]:
+            break
+        if kind == b"IEND":
+            return
+        place = end
+    raise InputError("the image is damaged or cut off")
+
+
 def _read_depth(path: Path, model: CameraModel) -> np.ndarray:
     import cv2
 
@@ -244,6 +263,7 @@ def _read_depth(path: Path, model: CameraModel) -> np.ndarray:
         raise InputError("a depth image of a camera that has no depth lens in calibration.json")
     if (width, height) != (lens.width_px, lens.height_px):
         raise InputError(f"the image is {width}x{height}, calibration.json says {lens.width_px}x{lens.height_px}")
+    _check_png(data)
     image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise InputError("the image is damaged or cut off")
@@ -264,6 +284,7 @@ def _read_color(path: Path, model: CameraModel) -> bytes:
         return data
     import cv2
 
+    _check_png(data)
     if cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR) is None:
         raise InputError("the image is damaged or cut off")
     return data

@@ -121,6 +121,9 @@ def register(
         except InputError as error:
             blind[name] = error.what
             continue
+        if not len(view.points_m):
+            blind[name] = "its depth shows no surface that stands still"
+            continue
         lenses[name] = check_lens_pose(view)
         evidence[name] = _evidence(recording, view, lenses[name], config)
     if not evidence:

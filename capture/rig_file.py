@@ -126,8 +126,10 @@ def read_rig(path: Path, models: Mapping[str, CameraModel] | None = None) -> Cam
     path = Path(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError("the rig cannot be read", where=str(path), why=str(error)) from error
+    except OSError as error:
+        raise InputError("the rig cannot be read", where=str(path), why=error.strerror or "") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError("the rig is not JSON", where=str(path), why=str(error)) from error
     return rig_from_json(value, models, str(path))
 
 

@@ -38,6 +38,7 @@ def build(
     with Stages(report) as stages:
         built = build_twin(source, out, rig=placed, room_plan=plan, config=settings, fresh=fresh, progress=stages)
     twin = built.twin
+    unplaced = [name for name in source.cameras if name not in twin.rig.cameras]
     people = sorted(set(twin.tracks["track_id"].to_pylist()))
     fixtures = [
         {"fixture": fixture.fixture_id, "label": fixture.label, "guessed": fixture.guessed}
@@ -58,6 +59,7 @@ def build(
                 for gap in built.gaps
             ],
             "left_out_at_import": len(source.damaged),
+            "unplaced": unplaced,
         }
     )  # fmt: skip
     report.next("ortwin", "query", out, "close_to(person, ?x)")
@@ -70,7 +72,9 @@ def build(
         report.warn(f"{len(frames)} frames could not be read; the twin was built without them: {files}")
     if source.damaged:
         report.warn(f"{len(source.damaged)} frames or files were left out when the recording was imported")
-    return ExitCode.GAPS if built.gaps or source.damaged else None
+    if unplaced:
+        report.warn(f"nobody knows where {', '.join(unplaced)} stands; the twin was built without")
+    return ExitCode.GAPS if built.gaps or source.damaged or unplaced else None
 
 
 verb = build

@@ -23,6 +23,7 @@ def show(
     for line in toml_lines(values):
         report.answer(line)
     report.result(values, show=False)
+    report.next("ortwin", "build", "RECORDING", "TWIN", "--config", config or "SETTINGS.TOML")
     return None
 
 

@@ -31,6 +31,7 @@ def export(
     )
     written = [{"file": str(path), "megabytes": round(path.stat().st_size / 1e6, 3)} for path in files]
     report.result({"twin": twin, "format": format_, "files": written})
+    report.next("ortwin", "screenshot", twin, "--at", "1", "--out", "picture.png")
     return None
 
 

@@ -41,6 +41,9 @@ def label(
         for entry in opened.room.fixtures
     ]
     report.result({"twin": str(twin), "fixtures": fixtures})
+    if fixture is None and fixtures:
+        first = next((entry for entry in fixtures if entry["guessed"]), fixtures[0])["fixture"]
+        report.next("ortwin", "label", twin, first, "operating_table")
     return None
 
 

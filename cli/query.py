@@ -37,6 +37,8 @@ def query(
     report.result({"expression": expression, "start_ns": start_ns, "rows": rows}, show=False)
     if rows:
         report.next("ortwin", "screenshot", twin, "--at", str(rows[0]["begin_s"]), "--out", "moment.png")
+    else:
+        report.next("ortwin", "info", twin)
     return None
 
 

@@ -12,6 +12,8 @@ import typer
 from .console import Reporter
 from .options import TwinPath
 
+PNG = b"\x89PNG\r\n\x1a\n"
+
 
 class PictureView(StrEnum):
     """What is in the picture."""
@@ -40,6 +42,7 @@ def screenshot(
     match = re.fullmatch(r"(\d{2,5})x(\d{2,5})", size.strip().lower())
     if match is None:
         raise ConfigError(f"'{size}' is no size", todo="give width and height in pixels, such as 1600x900")
+    _check_target(out)
     opened = open_twin(twin)
     time_ns = nearest_instant(opened, at)
     drawn = view
@@ -53,7 +56,31 @@ def screenshot(
             drawn = PictureView.FLOOR
     seconds = round((time_ns - int(opened.times_ns[0])) * 1e-9, 3)
     report.result({"twin": twin, "picture": out, "view": str(drawn), "at_s": seconds, "time_ns": time_ns})
+    report.next("ortwin", "play", twin)
     return None
+
+
+def _check_target(out: Path) -> None:
+    """See that the picture can be written, and takes the place of nothing but a picture.
+
+    Raises:
+        ConfigError: it cannot, or does.
+    """
+    from ..capture.errors import ConfigError
+    from ..capture.files import require_writable
+
+    if out.suffix.lower() != ".png":
+        raise ConfigError("the picture is a PNG", where=str(out), todo="give it the ending .png")
+    require_writable(out)
+    if out.is_dir() or (out.exists() and out.stat().st_size and not _is_png(out)):
+        raise ConfigError(
+            "something is in the way that is no picture", where=str(out), todo="give another name, or remove it"
+        )
+
+
+def _is_png(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(PNG)) == PNG
 
 
 verb = screenshot

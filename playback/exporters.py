@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..capture.errors import ConfigError, nearest_name
+from ..capture.files import require_writable
 from ..capture.storage import StoredRecording
 from ..facade import Twin
 from .export_foreground import write_foreground
@@ -74,7 +75,7 @@ def export_twin(
         The files that were written, in order.
 
     Raises:
-        ConfigError: the format is unknown, or the folder is not empty and `force` was not given.
+        ConfigError: the format is unknown, the folder is not empty and `force` was not given, or it cannot be made.
     """
     exporter = find_exporter(name)
     if out.exists() and not out.is_dir():
@@ -83,7 +84,7 @@ def export_twin(
     if filled and not force:
         raise ConfigError("the folder is not empty", where=str(out), todo="give another name, or --force")
     target = out.absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(target)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
     try:
         exporter(twin, work)

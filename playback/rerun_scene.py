@@ -19,7 +19,7 @@ import numpy as np
 from ..capture.camera import Camera
 from ..capture.conventions import quat_wxyz_from_rotation
 from ..capture.errors import PrivacyError
-from ..capture.files import write_atomic
+from ..capture.files import require_writable, write_atomic
 from ..facade import Twin
 from ..reconstruction.state import SceneState, StaticScene, TrackState
 from ..scenegraph.timeline import SceneGraphTimeline
@@ -65,6 +65,7 @@ def write_playback(
 
     Raises:
         InputError: the twin is incomplete or damaged.
+        ConfigError: the folder takes no files.
         PrivacyError: the recording's pictures would come to lie in the twin.
     """
     import rerun as rr
@@ -76,7 +77,7 @@ def write_playback(
         raise PrivacyError(
             "pictures of people do not go into a twin", where=str(folder), todo="choose a folder outside the twin"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    require_writable(folder, folder=True)
     remove_playback(folder)
     scene = _Scene(twin, recording, config or PlaybackConfig())
     files = []

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..capture.errors import ConfigError, OrtwinError, ResourceError
+from ..capture.files import require_writable, write_atomic
 from ..facade import Twin
 from .blueprint import ROOM_VIEW, connect, maximize
 from .floor_plan import draw_floor_plan
@@ -103,8 +104,8 @@ def take_screenshots(twin: Twin, shots: Sequence[Shot], config: ShotConfig = Sho
             while client.get_state().loading and time.monotonic() < deadline_s:
                 time.sleep(0.2)
             picture = client.take_screenshot(view_id)
-            shot.out.parent.mkdir(parents=True, exist_ok=True)
-            shot.out.write_bytes(picture)
+            require_writable(shot.out)
+            write_atomic(shot.out, picture)
 
 
 def take_or_draw(twin: Twin, shots: Sequence[Shot], config: ShotConfig = ShotConfig()) -> str | None:

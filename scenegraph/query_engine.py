@@ -18,7 +18,7 @@ from ..capture.errors import ConfigError, nearest_name
 from .predicate import load_predicates
 from .query_language import Atom, Name, Span, Variable, parse_query, query_error
 from .timeline_tables import KEYS
-from .vocabulary import TRACK, PredicateSpec, canonical_name, known_labels, members_of
+from .vocabulary import TRACK, PredicateSpec, canonical_name, known_labels, members_of, nearest_predicate
 
 if TYPE_CHECKING:
     import duckdb
@@ -169,7 +169,7 @@ def _checked_predicate(expression: str, atom: Atom) -> PredicateSpec:
     specs = load_predicates()
     if atom.predicate not in specs:
         raise query_error(
-            f"unknown predicate '{atom.predicate}'{nearest_name(atom.predicate, specs)}", expression,
+            f"unknown predicate '{atom.predicate}'{nearest_predicate(atom.predicate, specs)}", expression,
             Span(atom.span.begin, atom.span.begin + len(atom.predicate)),
             f"use one of {', '.join(specs)}",
         )  # fmt: skip

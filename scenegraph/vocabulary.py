@@ -7,9 +7,11 @@ predicates are those of docs/predicates.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from ..capture.errors import nearest_name
 
 TRACK, FIXTURE, ZONE = "track", "fixture", "zone"
 LAYERS = (TRACK, FIXTURE, ZONE)
@@ -63,6 +65,28 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
         "ot": "operating_table",
         "screen": "monitor",
         "thing": "object",
+    }
+)
+
+
+#: Other words for predicates, already lower-cased and underscored; a query that uses one is told the right one.
+PREDICATE_SYNONYMS: Mapping[str, str] = MappingProxyType(
+    {
+        "near": "close_to",
+        "nearby": "close_to",
+        "near_to": "close_to",
+        "next_to": "close_to",
+        "beside": "close_to",
+        "by": "close_to",
+        "at": "close_to",
+        "contact": "touching",
+        "on_top_of": "on",
+        "in": "inside_zone",
+        "inside": "inside_zone",
+        "within": "inside_zone",
+        "enters": "entered",
+        "leaves": "left",
+        "exited": "left",
     }
 )
 
@@ -156,6 +180,12 @@ def canonical_name(spelling: str) -> str:
     if re.fullmatch(r"human_\d+", name):
         return "person"
     return SYNONYMS.get(name, name)
+
+
+def nearest_predicate(spelling: str, known: Iterable[str]) -> str:
+    """A hint at the predicate that somebody means, by its usual other names or by its letters; empty without any."""
+    name = re.sub(r"[^0-9a-z]+", "_", spelling.lower()).strip("_")
+    return nearest_name(PREDICATE_SYNONYMS.get(name, name), known)
 
 
 def members_of(label: str) -> frozenset[str]:

@@ -292,6 +292,20 @@ def test_a_rate_that_is_none_is_refused(folder, tmp_path, fps):
         import_plain(folder, tmp_path / "a.recording", fps=fps)
 
 
+def flip(path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 255
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("harm", [cut, flip])
+def test_a_damaged_png_is_named_and_no_decoder_mutters(folder, tmp_path, harm, capfd):
+    harm(folder / "cam_1" / "depth" / "000001.png")
+    (damage,) = import_plain(folder, tmp_path / "a.recording", fps=5).damaged
+    assert (damage.file, damage.what) == ("cam_1/depth/000001.png", "the image is damaged or cut off")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_what_is_no_image_is_named_by_its_file_alone(folder, tmp_path):
     (folder / "cam_1" / "color" / "000001.jpg").write_bytes(b"no image at all")
     (folder / "cam_1" / "depth" / "000001.png").unlink()
