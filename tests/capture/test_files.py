@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from ortwin.capture.errors import ConfigError, ResourceError
-from ortwin.capture.files import finished_name, require_writable, write_atomic, write_error
+from ortwin.capture.files import finished_name, require_writable, write_atomic, write_durable, write_error
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -57,6 +57,13 @@ def test_a_full_disk_is_named_by_its_place():
     )
     assert isinstance(error, ResourceError)
     assert error.where == "/data/case.recording/segments/000003/cam_1.depth"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to write to")
+def test_a_write_to_a_full_disk_names_the_place():
+    with pytest.raises(ResourceError, match="disk is full") as caught:
+        write_durable(Path("/dev/full"), b"data")
+    assert caught.value.where == "/dev/full"
 
 
 @pytest.mark.parametrize(
