@@ -62,7 +62,7 @@ def simulate(
     free_running: Annotated[bool | None, typer.Option("--free-running/--synchronous", help=CLOCKS_HELP)] = None,
     faults: Annotated[str | None, typer.Option(metavar="FAULTS", help=FAULTS_HELP)] = None,
     team: Annotated[int | None, typer.Option(min=1, help="How many people work.  [default: as scripted]")] = None,
-    pace: Annotated[float | None, typer.Option(min=0.2, max=5.0, help="How fast they work, 1 = normally.")] = None,
+    pace: Annotated[float | None, typer.Option(min=0.5, max=2.0, help="How fast they work, 1 = normally.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="A recording, or a plain folder.")] = Format.RECORDING,
     workers: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes that draw; 0 = one a core.")] = 0,
 ) -> ExitCode:

@@ -68,7 +68,7 @@ class SimulationConfig:
             raise ConfigError(f"the JPEG quality must lie in [1, 100], got {self.jpeg_quality}")
         if not self.preset:
             raise ConfigError("no kind of camera is given")
-        if self.team_size < 0 or not 0.2 <= self.pace <= 5.0:
+        if self.team_size < 0 or not 0.5 <= self.pace <= 2.0:
             raise ConfigError(f"a team of {self.team_size} at a pace of {self.pace} is impossible")
 
     def to_json(self) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.slow
 def test_two_workers_make_the_same_bytes_as_one(path: Path, tmp_path: Path) -> None:
     done: list[tuple[int, int]] = []
     other = simulate(
@@ -68,7 +69,9 @@ simulate(sys.argv[1], seed=test_simulation.SEED, config=test_simulation.CONFIG,
 """
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(path: Path, tmp_path: Path, world: World) -> None:
+def test_a_killed_run_goes_on_with_two_workers_and_ends_with_the_same_bytes(
+    path: Path, tmp_path: Path, world: World
+) -> None:
     out = tmp_path / "killed.recording"
     command = [sys.executable, "-c", KILLED, str(out), str(Path(__file__).parent)]
     assert subprocess.run(command, env=os.environ, check=False).returncode == -signal.SIGKILL
@@ -77,7 +80,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(path: Path, tmp_path:
     begun_ns = kept.stat().st_mtime_ns
     done: list[int] = []
     assert len(units_of(world)) == 4
-    simulate(out, seed=SEED, config=CONFIG, progress=lambda so_far, _: done.append(so_far) or _same(kept, begun_ns))
+    simulate(
+        out, seed=SEED, config=CONFIG, workers=2,
+        progress=lambda so_far, _: done.append(so_far) or _same(kept, begun_ns),
+    )  # fmt: skip
     assert len(done) == 4
     assert contents(out) == contents(path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["killed.recording"]
