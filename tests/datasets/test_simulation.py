@@ -69,9 +69,7 @@ simulate(sys.argv[1], seed=test_simulation.SEED, config=test_simulation.CONFIG,
 """
 
 
-def test_a_killed_run_goes_on_with_two_workers_to_the_same_bytes(
-    path: Path, tmp_path: Path, world: World
-) -> None:
+def test_a_killed_run_goes_on_with_two_workers_to_the_same_bytes(path: Path, tmp_path: Path, world: World) -> None:
     out = tmp_path / "killed.recording"
     command = [sys.executable, "-c", KILLED, str(out), str(Path(__file__).parent)]
     assert subprocess.run(command, env=os.environ, check=False).returncode == -signal.SIGKILL
