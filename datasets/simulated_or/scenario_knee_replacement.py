@@ -57,10 +57,12 @@ def knee_replacement(stage: Stage, team_size: int) -> None:
 
     stage.phase("knee_prep", surgeon, assistant)
     surgeon.does("cutting", at="knee", with_=scalpel, for_s=3, helped_by=assistant)
+    anaesthetist.waits_for(surgeon).goes_to("head")
     nurse.swaps(suction, for_=scalpel, with_=surgeon)
     surgeon.hands(suction, to=assistant)
     nurse.brings(saw, to=surgeon)
     surgeon.does("sawing", at="knee", with_=saw, for_s=3, helped_by=assistant)
+    runner.waits_for(surgeon).prepares("secondary_table", for_s=3)
     nurse.swaps(drill, for_=saw, with_=surgeon)
     surgeon.does("drilling", at="knee", with_=drill, for_s=2, helped_by=assistant)
     nurse.swaps(hammer, for_=drill, with_=surgeon)
@@ -68,6 +70,7 @@ def knee_replacement(stage: Stage, team_size: int) -> None:
     stage.phase("knee_insert", surgeon, assistant)
     surgeon.does("hammering", at="knee", with_=hammer, for_s=2, helped_by=assistant)
     nurse.gets(hammer, from_=surgeon)
+    anaesthetist.waits_for(surgeon).operates("anesthesia_equipment", for_s=3)
     surgeon.does("cementing", at="knee", for_s=2, helped_by=assistant)
     nurse.puts(hammer, on="instrument_table").brings(needle, to=surgeon)
 

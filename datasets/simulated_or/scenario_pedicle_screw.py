@@ -58,6 +58,7 @@ def pedicle_screw(stage: Stage, team_size: int) -> None:
 
     stage.phase("spine_exposure", surgeon, assistant)
     surgeon.does("cutting", at="L3", with_=scalpel, for_s=3, helped_by=assistant)
+    anaesthetist.waits_for(surgeon).goes_to("head")
     nurse.swaps(array, for_=scalpel, with_=surgeon)
     surgeon.plants(array, at="L5")
     nurse.brings(probe, to=surgeon)
@@ -67,12 +68,13 @@ def pedicle_screw(stage: Stage, team_size: int) -> None:
     stage.phase("pilot_holes", surgeon, assistant)
     for level in levels:
         surgeon.does("drilling", at=level, with_=drill, for_s=3, helped_by=assistant)
-    runner.operates("c_arm", for_s=2)
+    runner.waits_for(surgeon).operates("c_arm", for_s=2)
     nurse.swaps(screwdriver, for_=drill, with_=surgeon)
 
     stage.phase("screw_insertion", surgeon, assistant)
     for level in levels:
         surgeon.does("manipulating", at=level, with_=screwdriver, for_s=3, helped_by=assistant)
+    anaesthetist.waits_for(surgeon).operates("anesthesia_equipment", for_s=3)
     nurse.swaps(needle, for_=screwdriver, with_=surgeon)
 
     stage.phase("surgery_conclusion", surgeon, assistant)
