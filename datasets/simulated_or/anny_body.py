@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import warnings
+import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +28,7 @@ from ...capture.geometry import SE3
 from .body import SIDES, SUFFIX, BodyShape, Phenotype, blend, pose_bones, skin
 
 CACHE_DIR = "ORTWIN_CACHE_DIR"
-FORMAT = 1
+FORMAT = 3
 NUM_FACES = 7000
 NUM_WEIGHTS = 4
 LIMB_BONES = (
@@ -42,7 +43,8 @@ FINGER_CURL_RAD = {"1": (0.1, 0.2, 0.25), "2": (0.4, 0.5, 0.35), "3": (0.45, 0.5
 # COCO-17: five points of the face, which ride on the head, then the joints that are heads of bones.
 JOINT_BONES = ("upperarm01", "lowerarm01", "wrist", "upperleg01", "lowerleg01", "foot")
 FACE_POINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-FACE_DEPTH_M = 0.03
+FACE_DEPTHS_M = np.arange(0.02, 0.08, 0.004)
+CLEARANCE_M = 0.009
 PALM_DEPTH_M = 0.018
 
 __all__ = ["BodyShape", "Phenotype", "body_shape", "draw_phenotype", "skin"]
@@ -75,8 +77,7 @@ def body_shape(phenotype: Phenotype) -> BodyShape:
     Raises:
         MissingExtraError: the body is not in the cache, and anny is not installed.
     """
-    text = json.dumps([FORMAT, NUM_FACES, dataclasses.asdict(phenotype)], sort_keys=True)
-    path = cache_folder() / "bodies" / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
+    path = _place(phenotype)
     if path.exists():
         return _load(path)
     shape = _from_anny(phenotype)
@@ -96,6 +97,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ortwin"
 
 
+def _place(phenotype: Phenotype) -> Path:
+    """Where a body is kept: its name says all that it depends on."""
+    text = json.dumps([FORMAT, NUM_FACES, dataclasses.asdict(phenotype)], sort_keys=True)
+    return cache_folder() / "bodies" / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
+
+
 def _load(path: Path) -> BodyShape:
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -106,7 +113,7 @@ def _load(path: Path) -> BodyShape:
             hands=(SE3.from_matrix(data["hands"][0]), SE3.from_matrix(data["hands"][1])),
             **{name: data[name] for name in ARRAYS},
         )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
             "a cached body is damaged", where=str(path), why=str(error), todo="delete the file; it is made anew"
         ) from error
@@ -147,15 +154,13 @@ def _from_anny(phenotype: Phenotype) -> BodyShape:
 
     joints_m = np.empty((17, 3))
     head_m = heads_m[bones.index("head")]
-    for row, name in enumerate(FACE_POINTS):
-        point_m = full.keypoints[name] @ vertices_m
-        center_m = np.array([head_m[0] + 0.02, 0.0, point_m[2]])
-        joints_m[row] = point_m - FACE_DEPTH_M * (point_m - center_m) / np.linalg.norm(point_m - center_m)
+    points_m = np.stack([full.keypoints[name] @ vertices_m for name in FACE_POINTS])
+    thin_m = light.at(vertices_m)
+    joints_m[:5] = _sunk(points_m, head_m, thin_m, light.faces)
     joint_bones = np.full(17, names.index("head"))
     for row, (name, side) in enumerate((name, side) for name in JOINT_BONES for side in SIDES):
         joints_m[5 + row] = heads_m[bones.index(name + SUFFIX[side])]
         joint_bones[5 + row] = names.index(name + SUFFIX[side])
-    thin_m = light.at(vertices_m)
     return BodyShape(
         phenotype=phenotype,
         vertices_m=thin_m.astype(np.float32),
@@ -279,6 +284,21 @@ def _close_fingers(vertices_m: np.ndarray, heads_m: np.ndarray, full: _FullModel
     return posed_m, np.einsum("bij,bj->bi", transforms[:, :, :3], heads_m) + transforms[:, :, 3]
 
 
+def _sunk(points_m: np.ndarray, head_m: np.ndarray, vertices_m: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Points (k, 3) of a face, moved towards the middle of the head until CLEARANCE_M of flesh is all around them."""
+    import open3d as o3d
+
+    as_tensor = o3d.core.Tensor.from_numpy
+    scene = o3d.t.geometry.RaycastingScene(1)
+    scene.add_triangles(as_tensor(vertices_m.astype(np.float32)), as_tensor(faces.astype(np.uint32)))
+    middle_m = np.stack([np.full(len(points_m), head_m[0] + 0.02), np.zeros(len(points_m)), points_m[:, 2]], axis=1)
+    inward = (middle_m - points_m) / np.linalg.norm(middle_m - points_m, axis=1, keepdims=True)
+    tried_m = points_m + FACE_DEPTHS_M[:, None, None] * inward
+    clearance_m = -scene.compute_signed_distance(as_tensor(tried_m.astype(np.float32)), nsamples=5).numpy()
+    enough = np.minimum(clearance_m, CLEARANCE_M)
+    return tried_m[enough.argmax(axis=0), np.arange(len(points_m))]
+
+
 def _hand(heads_m: np.ndarray, bones: list[str], side: str) -> SE3:
     """world_from_hand of a hand at rest: the origin lies on the skin of the palm."""
     at = {name: heads_m[bones.index(name + SUFFIX[side])] for name in ("wrist", "finger3-1", "finger2-1", "finger5-1")}
@@ -294,5 +314,5 @@ def _hand(heads_m: np.ndarray, bones: list[str], side: str) -> SE3:
 def _sole(vertices_m: np.ndarray, followed: np.ndarray, foot: int) -> np.ndarray:
     """Heel and toe (2, 3) of the vertices that follow a foot, on the floor: where it touches first and last."""
     points_m = vertices_m[(followed == foot) & (vertices_m[:, 2] < 0.03)]
-    back, front, middle = points_m[:, 0].min() + 0.01, points_m[:, 0].max() - 0.02, points_m[:, 1].mean()
+    back, front, middle = points_m[:, 0].min() + 0.01, points_m[:, 0].max() - 0.002, points_m[:, 1].mean()
     return np.array([[back, middle, 0.0], [front, middle, 0.0]])

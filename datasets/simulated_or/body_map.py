@@ -88,7 +88,7 @@ def part_of(bone: str) -> int:
 
 def turns(left: np.ndarray, forward: np.ndarray) -> np.ndarray:
     """Angle about the upright, in turns within [0, 1): 0.5 in front, 0.75 to the left."""
-    return (np.arctan2(left, forward) / (2 * np.pi) + 0.5) % 1.0
+    return np.asarray((np.arctan2(left, forward) / (2 * np.pi) + 0.5) % 1.0)
 
 
 def along_chain(points: np.ndarray, chain: np.ndarray, knots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from .performance import PictureBook
 from .skirt import NUM_WEIGHTS, Skirt, hang
 
 ROUNDS = 24
-SHOE_M = 0.006
+SHOE_M, SHOE_ROUNDS = 0.009, 5
 # The range of places along a part that its picture shows; see cloth_pictures.
 PICTURE_RANGE = ((-0.6, 1.05), (-0.3, 1.1), (0.0, 1.0), (0.0, 1.0), (-0.1, 1.05), (-0.1, 1.05))
 
@@ -92,6 +92,9 @@ def clothe(shape: BodyShape, where: BodyMap, outfit: Outfit) -> np.ndarray:
         for side, part in enumerate((4, 5)):
             foot = (where.share[:, part] > 0.5) & (where.along[:, part] > 0.83)
             clothed_m[foot] = shoe(skin_m[foot], shape.soles_m[side])
+            for _ in range(SHOE_ROUNDS):
+                clothed_m[foot] += 0.6 * (mean(clothed_m) - clothed_m)[foot]
+        clothed_m[:, 2] = np.maximum(clothed_m[:, 2], 0.001)
     return clothed_m
 
 
@@ -111,7 +114,6 @@ def shoe(foot_m: np.ndarray, sole_m: np.ndarray) -> np.ndarray:
         reach = (radius[spread > 0.1] / spread[spread > 0.1]).min() + SHOE_M
         shod_m[index, 1:] = center + reach * np.array([np.cos(facing), np.sin(facing)])
     shod_m[:, 0] += SHOE_M * np.sign(foot_m[:, 0] - sole_m[:, 0].mean())
-    shod_m[:, 2] = np.maximum(shod_m[:, 2], 0.001)
     return shod_m
 
 

@@ -103,7 +103,7 @@ def footsteps(
                 pitch = np.interp(clock, *PITCH) * effort
                 near = (clock > HEEL_RISE_BEGINS) & (clock < 1)
                 pitch_rad[near, side] = pitch[near]
-                lift = LIFT_M * (0.4 + 0.6 * effort) * np.sin(np.pi * np.clip(clock, 0, 1)) ** 2
+                lift = LIFT_M * (0.4 + 0.6 * effort) * np.sin(np.pi * np.clip(clock, 0, 1))
                 lift += length_m * np.sin(np.maximum(-pitch, 0))
                 toes_m[near, side, 2] = np.where(clock > 0, lift, 0.0)[near]
                 toe_m, yaw = to_m, to_yaw
@@ -141,7 +141,7 @@ def highest_hips_m(ankle_m: np.ndarray, hip_m: np.ndarray, length_m: float) -> n
     """(...) the greatest height of hips (..., 2) or (..., 3) from which legs reach ankles (..., 3)."""
     flat = np.linalg.norm(ankle_m[..., :2] - hip_m[..., :2], axis=-1)
     reach = STRAIGHT_LEG * length_m
-    return ankle_m[..., 2] + np.sqrt(np.maximum(reach**2 - flat**2, (0.3 * length_m) ** 2))
+    return np.asarray(ankle_m[..., 2] + np.sqrt(np.maximum(reach**2 - flat**2, (0.3 * length_m) ** 2)))
 
 
 def pelvis_height_m(
@@ -161,4 +161,4 @@ def pelvis_height_m(
 def smooth(clock: np.ndarray) -> np.ndarray:
     """Smoothstep: a share in [0, 1] that starts and stops softly."""
     share = np.clip(clock, 0.0, 1.0)
-    return share * share * (3 - 2 * share)
+    return np.asarray(share * share * (3 - 2 * share))

@@ -17,7 +17,7 @@ from .posing import Poser, Wish
 
 RATE_HZ = 50
 LONGEST_STEP_M = 0.54
-STEP_RATE_HZ = (1.3, 2.3)
+STEP_RATE_HZ = (1.3, 2.8)
 TURN_PER_STEP_RAD = 0.8
 HAND_OVER_S = 0.6
 PALM = np.zeros(3)
@@ -265,7 +265,7 @@ class Motion:
         place = float(np.clip(time_s * RATE_HZ, 0.0, len(self.grid_s) - 1))
         index = min(int(place), len(self.grid_s) - 2) if len(self.grid_s) > 1 else 0
         following = min(index + 1, len(self.grid_s) - 1)
-        return values[index] + (place - index) * (values[following] - values[index])
+        return np.asarray(values[index] + (place - index) * (values[following] - values[index]))
 
     def _pose(self, time_s: float) -> tuple[np.ndarray, SE3]:
         root_m, heading = self.root_m(time_s), self.heading_rad(time_s)
@@ -339,4 +339,4 @@ def is_at_work(span: Reach | Span, begin_s: float, end_s: float) -> bool:
         return False
     ramping = begin_s < span.begin_s + span.ramp_s or end_s > span.end_s
     target = span.target if isinstance(span, Reach) else span.value
-    return ramping or callable(target) or (isinstance(span, Reach) and span.amplitude_m > 0)
+    return bool(ramping or callable(target) or (isinstance(span, Reach) and span.amplitude_m > 0))

@@ -22,6 +22,7 @@ EFFORTS = np.linspace(0.0, 1.0, 9)
 STRAIGHT_ARM = 0.985
 # Clavicle, shoulder, first half of the upper arm, three parts of the forearm, greatest twist, rounds: see solve_arm.
 ARM_SHARES = np.array([0.13, 0.38, 0.4, 0.3, 0.65, 1.0, 1.5, 4.0])
+TRUNK_M = 0.27
 LOOK_LIMIT_RAD = (1.1, 0.75)
 
 
@@ -212,10 +213,22 @@ class Poser:
         heads = [self.heads[name + suffix] for name in names]
         hand = self.shape.hands[side]
         pole = turn @ np.array([-0.45, 0.55 * out, -1.0 + 0.2 * wanted])
+        across = float(np.clip(0.3 - 6.0 * out * (chest.T @ (goal_m - chest_m))[1], 0.0, 1.0))
+        pole = pole + across * (
+            chest @ self._off_the_trunk(chest.T @ (goal_m - chest_m), heads[2] - self.heads["spine01"])
+        )
         world[index] = solve_arm(
             goal_m, palm, pole, chest, chest_m, self.heads["spine01"], np.stack(heads), hand.apply(tip_m),
             hand.rotation[:, 1], ARM_SHARES,
         )  # fmt: skip
+
+    @staticmethod
+    def _off_the_trunk(goal_m: np.ndarray, shoulder_m: np.ndarray) -> np.ndarray:
+        """(3,) what pushes an elbow away when a hand is close before the trunk; all seen from the chest."""
+        middle = (goal_m + shoulder_m)[:2] / 2 - [0.02, 0.0]
+        far_m = float(np.linalg.norm(middle))
+        push = 3.0 * float(np.clip((TRUNK_M - far_m) / 0.15, 0.0, 1.0)) / max(far_m, 1e-6)
+        return np.array([push * abs(middle[0]) + 0.3 * push * far_m, push * middle[1], 0.0])
 
     def _head(self, world: np.ndarray, chest: np.ndarray, chest_m: np.ndarray, turn: np.ndarray, wish: Wish) -> None:
         neck_m = chest_m + chest @ (self.heads["head"] - self.heads["spine01"])
