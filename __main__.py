@@ -7,8 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from .cli.app import run
-
+    try:
+        from .cli.app import run
+    except KeyboardInterrupt:  # before there is anybody who could put it better
+        sys.exit(130)
     sys.exit(run())
 
 

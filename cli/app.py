@@ -26,14 +26,11 @@ import importlib
 import importlib.util
 import inspect
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -41,6 +38,7 @@ from typer.core import TyperGroup
 
 from ..capture.errors import ConfigError, InputError, OrtwinError, ResourceError
 from .console import Reporter
+from .interrupts import Interrupted, Signals, began_as_interrupt
 
 
 class ExitCode(IntEnum):
@@ -107,10 +105,12 @@ def run(argv: Sequence[str] | None = None) -> int:
     switches = arguments[: arguments.index("--")] if "--" in arguments else arguments
     as_json, debug = "--json" in switches, "--debug" in switches
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what a decoder mutters of a damaged image, we say by its name
-    signals = _Signals()
+    signals = Signals()
     try:
         code = assemble(arguments)(args=arguments, prog_name="ortwin", standalone_mode=False)
         sys.stdout.flush()
+        if code == ExitCode.INTERRUPTED:  # Typer's own way to say so, without a word
+            return _report(Interrupted(_asked(arguments)), as_json=as_json)
         return int(code or ExitCode.OK)
     except (BrokenPipeError, SystemExit) as leaving:  # rich and Typer leave so when the reader of a pipe has gone
         if COMPLETING in os.environ:
@@ -127,29 +127,11 @@ def run(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        if signals.arrived or _began_as_interrupt(error):
+        if signals.arrived or began_as_interrupt(error):
             return _report(Interrupted(_asked(arguments)), as_json=as_json)
         return _report(explain(error), as_json=as_json)
     finally:
         signals.restore()
-
-
-AFTER_INTERRUPT = {
-    "build": "what is finished is kept; start the same command again to go on",
-    "simulate": "start the same command again: it goes on where it stopped, and small_room begins anew",
-    "import": "nothing was kept; start the same command again",
-    "register": "the recording is as it was; start the same command again",
-    "label": "the twin is as it was; start the same command again",
-}
-
-
-class Interrupted(OrtwinError):
-    """The user, or the machine, asked us to stop; says what that means for the verb."""
-
-    exit_code = ExitCode.INTERRUPTED
-
-    def __init__(self, verb: str | None = None) -> None:
-        super().__init__("interrupted", todo=AFTER_INTERRUPT.get(verb or "", "start the same command again"))
 
 
 def explain(error: Exception) -> OrtwinError:
@@ -178,15 +160,6 @@ def _explain_file(error: OSError) -> OrtwinError:
     if error.errno in DISK_FULL:
         return ResourceError("the disk is full", where=str(path or ""), todo="free some space and start again")
     return InputError(error.strerror or "a file cannot be read", where=str(path or ""))
-
-
-def _began_as_interrupt(error: BaseException | None) -> bool:
-    """Whether an interrupt lies at the bottom of an error: compiled modules turn one into an ImportError."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def assemble(arguments: Sequence[str]) -> typer.Typer:
@@ -322,24 +295,3 @@ def _asked(arguments: Sequence[str]) -> str | None:
 
 def _sentence(text: str) -> str:
     return text.strip().rstrip(".")
-
-
-class _Signals:
-    """Makes SIGTERM end a run as Ctrl-C does, and remembers that either came, however the interrupt is passed on."""
-
-    def __init__(self) -> None:
-        self.arrived = False
-        self._previous: dict[signal.Signals, Any] = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) != signal.SIG_IGN:
-                with suppress(ValueError):  # only the main thread may set handlers
-                    self._previous[number] = signal.signal(number, self._interrupt)
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        self.arrived = True
-        raise KeyboardInterrupt
-
-    def restore(self) -> None:
-        """Undo it."""
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)

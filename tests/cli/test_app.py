@@ -225,6 +225,18 @@ def test_an_interrupt_that_a_compiled_module_turns_into_an_import_error_is_no_bu
     assert signal.getsignal(number) is before
 
 
+def test_an_interrupt_before_the_verb_begins_is_told_too(probe, capsys):
+    def interrupt(value: str) -> str:
+        raise KeyboardInterrupt
+
+    def verb(report: Reporter, name: Annotated[str, typer.Argument(parser=interrupt)]) -> None:
+        """Never begins."""
+
+    probe(verb)
+    assert app.run(["probe", "x"]) == 130
+    assert capsys.readouterr().err.startswith("interrupted")
+
+
 def test_an_interrupt_at_the_bottom_of_an_error_is_no_bug(probe, capsys):
     probe(lambda report: raise_import_error(KeyboardInterrupt()))
     assert app.run(["probe"]) == 130
