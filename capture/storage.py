@@ -18,6 +18,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from .clock_file import read_clocks
 from .errors import InputError
 from .files import canonical_json, hash_bytes, hash_file
 from .frame import RGBDFrame
+from .host_clock import clock_from_host
 from .packets import decode_color, decode_depth
 from .recording_writer import COLUMNS, SCHEMA_VERSION, DamagedFrame, RecordingWriter, camera_from_json
 from .rig_file import read_rig, rig_from_json, rig_to_json
@@ -117,8 +119,14 @@ class StoredRecording:
 
     @property
     def clocks(self) -> Mapping[str, ClockModel]:
-        """The clock of each camera; identity where none was found."""
-        return {name: self._clocks.get(name, ClockModel()) for name in self.cameras}
+        """The clock of each camera: as found, else from the stamps of the one host (if it stamped all), else identity."""
+        return {name: self._clocks.get(name) or self._host_clocks.get(name, ClockModel()) for name in self.cameras}
+
+    @cached_property
+    def _host_clocks(self) -> Mapping[str, ClockModel]:
+        rows = {name: row for name, row in self._index.items() if len(row["device_ns"])}
+        found = {name: clock_from_host(row["device_ns"], row["host_ns"]) for name, row in rows.items()}
+        return {name: clock for name, clock in found.items() if clock} if all(found.values()) else {}
 
     def timestamps_ns(self, camera_id: str) -> Times:
         """(t,) rig time of each frame position of a camera, in stored order."""

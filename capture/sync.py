@@ -53,7 +53,7 @@ class SyncTable:
         return None if position == ABSENT else position
 
 
-def synchronize(recording: _Timed, tolerance: float = 0.5) -> SyncTable:
+def synchronize(recording: _Timed, tolerance: float = 0.8) -> SyncTable:
     """Group the frames of all cameras into instants.
 
     Frames are taken in the order of time; a frame joins the open instant while that has none of its camera yet and it
@@ -65,7 +65,8 @@ def synchronize(recording: _Timed, tolerance: float = 0.5) -> SyncTable:
 
     Args:
         recording: anything with cameras and timestamps.
-        tolerance: share of the median frame interval that one instant may span.
+        tolerance: share of the median frame interval that one instant may span; cameras that run freely expose at any
+            phase, and at 0.8 the frames of up to five of them still meet.
 
     Raises:
         InputError: the recording has no frames.

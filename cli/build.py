@@ -9,6 +9,7 @@ import typer
 
 from .app import ExitCode
 from .console import Reporter
+from .stage_costs import StageCosts
 from .stages import Stages
 
 MAX_FILES_NAMED = 8
@@ -28,7 +29,7 @@ def build(
     from ..capture.config import load_config
     from ..capture.rig_file import read_rig
     from ..capture.storage import open_recording
-    from ..reconstruction.room_plan import read_room_plan
+    from ..reconstruction.room_plan import parse_room_plan, read_room_plan, unplaced_names
     from ..twin import BuildConfig, build_twin
 
     source = open_recording(recording)
@@ -36,7 +37,12 @@ def build(
     placed = read_rig(rig, source.cameras) if rig else None
     plan = read_room_plan(room) if room else None
     with Stages(report) as stages:
-        built = build_twin(source, out, rig=placed, room_plan=plan, config=settings, fresh=fresh, progress=stages)
+        costs = StageCosts(stages)
+        try:
+            built = build_twin(source, out, rig=placed, room_plan=plan, config=settings, fresh=fresh, progress=costs)
+        finally:
+            if (out / "twin.json").exists():
+                costs.write(out, sum(len(source.timestamps_ns(name)) for name in source.cameras))
     twin = built.twin
     unplaced = [name for name in source.cameras if name not in twin.rig.cameras]
     people = sorted(set(twin.tracks["track_id"].to_pylist()))
@@ -72,6 +78,12 @@ def build(
         report.warn(f"{len(frames)} frames could not be read; the twin was built without them: {files}")
     if source.damaged:
         report.warn(f"{len(source.damaged)} frames or files were left out when the recording was imported")
+    names = twin.archive.room_plan
+    nowhere = unplaced_names(parse_room_plan(names.decode()), twin.archive.read_static().fixtures) if names else ()
+    if nowhere:
+        report.warn(
+            f"no furniture was found where the room plan has {', '.join(nowhere)}; give boxes instead of points"
+        )
     if unplaced:
         report.warn(f"nobody knows where {', '.join(unplaced)} stands; the twin was built without")
     return ExitCode.GAPS if built.gaps or source.damaged or unplaced else None

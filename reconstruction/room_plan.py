@@ -108,13 +108,15 @@ def apply_room_plan(
     """Give the found fixtures and zones the plan's names.
 
     A box of the plan replaces the fixtures whose middle it covers; a zone replaces the one of the same label. A guess
-    that repeats a given name is taken back.
+    that repeats a given name is taken back. A seed point where no fixture was found names nothing (`unplaced_names`).
 
     Raises:
-        ConfigError: an id or a seed point of the plan meets no fixture.
+        ConfigError: an id of the plan meets no fixture.
     """
     named = {fixture.fixture_id: fixture for fixture in fixtures}
     for entry in plan.fixtures:
+        if entry.seed_m is not None and _nearest(entry.seed_m, named) is None:
+            continue
         fixture_id, box = _meant(entry, named)
         named[fixture_id] = Fixture(fixture_id, entry.label, box, guessed=False)
     given = {entry.label for entry in plan.fixtures}
@@ -135,15 +137,8 @@ def _meant(entry: FixtureEntry, named: dict[str, Fixture]) -> tuple[str, Oriente
                 todo="give a box or a seed point instead",
             )
         return entry.fixture_id, named[entry.fixture_id].box
-    if entry.seed_m is not None:
-        distances = {name: float(fixture.box.distance_m(entry.seed_m[None])[0]) for name, fixture in named.items()}
-        nearest = min(distances, key=lambda name: distances[name], default=None)
-        if nearest is None or distances[nearest] > SEED_REACH_M:
-            raise ConfigError(
-                f"no fixture is near the seed point {entry.seed_m.tolist()} of {entry.label}",
-                why=f"{nearest} is {distances[nearest]:.2f} m away" if nearest else "no fixture was found",
-                todo="give its box instead",
-            )
+    nearest = None if entry.seed_m is None else _nearest(entry.seed_m, named)
+    if nearest is not None:
         return nearest, named[nearest].box
     box = entry.box
     assert box is not None
@@ -151,6 +146,20 @@ def _meant(entry: FixtureEntry, named: dict[str, Fixture]) -> tuple[str, Oriente
     for name in covered[1:]:
         del named[name]
     return (covered[0] if covered else _free_id(named)), box
+
+
+def unplaced_names(plan: RoomPlan, fixtures: Sequence[Fixture]) -> tuple[str, ...]:
+    """The labels whose seed point lies near no fixture that was found; giving a box helps."""
+    found = {fixture.fixture_id: fixture for fixture in fixtures}
+    return tuple(
+        entry.label for entry in plan.fixtures if entry.seed_m is not None and _nearest(entry.seed_m, found) is None
+    )
+
+
+def _nearest(seed_m: np.ndarray, named: Mapping[str, Fixture]) -> str | None:
+    distances = {name: float(fixture.box.distance_m(seed_m[None])[0]) for name, fixture in named.items()}
+    nearest = min(distances, key=lambda name: distances[name], default=None)
+    return nearest if nearest is not None and distances[nearest] <= SEED_REACH_M else None
 
 
 def _covers(box: OrientedBox, other: OrientedBox) -> bool:

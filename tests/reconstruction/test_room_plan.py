@@ -14,6 +14,7 @@ from ortwin.reconstruction.room_plan import (
     parse_room_plan,
     read_room_plan,
     relabel,
+    unplaced_names,
 )
 from ortwin.reconstruction.state import Fixture, OrientedBox, Zone
 
@@ -126,7 +127,13 @@ def test_mistakes_are_named(text: str, message: str) -> None:
 def test_what_the_plan_names_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'fixture_3'"):
         apply_room_plan(parse_room_plan("[[fixture]]\nlabel = 'a'\nid = 'fixture_33'"), FOUND, [])
-    with pytest.raises(ConfigError, match="no fixture is near"):
-        apply_room_plan(parse_room_plan("[[fixture]]\nlabel = 'a'\nseed_m = [9, 9, 0]"), FOUND, [])
+    with pytest.raises(ConfigError, match="no fixtures"):
+        apply_room_plan(parse_room_plan("[[fixture]]\nlabel = 'a'\nid = 'fixture_0'"), [], [])
     with pytest.raises(InputError, match="cannot be read"):
         read_room_plan(tmp_path / "absent.toml")
+
+
+def test_a_seed_point_far_from_everything_names_nothing_and_is_told():
+    plan = parse_room_plan("[[fixture]]\nlabel = 'a'\nseed_m = [9, 9, 0]")
+    assert apply_room_plan(plan, FOUND, [])[0] == tuple(FOUND)
+    assert unplaced_names(plan, FOUND) == ("a",)
