@@ -119,7 +119,7 @@ class StoredRecording:
 
     @property
     def clocks(self) -> Mapping[str, ClockModel]:
-        """The clock of each camera: as found, else from the stamps of the one host (if it stamped all), else identity."""
+        """The clock of each camera: as found, else from host stamps (if all cameras have them), else identity."""
         return {name: self._clocks.get(name) or self._host_clocks.get(name, ClockModel()) for name in self.cameras}
 
     @cached_property
