@@ -145,8 +145,8 @@ def leg_picture(outfit: Outfit, rng: np.random.Generator) -> np.ndarray:
         worn = canvas.along < 0.8
         canvas.image[worn] = cloth.image[worn]
         if outfit.cuff is not None and outfit.top is not None:
-            # Where a hip bends sharply, trousers come through the gown; there they look like it.
-            canvas.paint(canvas.along < 0.42, outfit.top)
+            # Where a leg bends sharply, trousers come through the gown; there they look like it.
+            canvas.paint(canvas.along < 0.56, outfit.top)
     else:
         canvas.paint(canvas.along < 0.2, SHORTS if outfit.top is None else outfit.top)
     if outfit.shoes is not None:

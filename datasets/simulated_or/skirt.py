@@ -117,7 +117,9 @@ def follow(
     hip, knee = heads["upperleg01.L"], heads["lowerleg01.L"]
     left = np.clip(0.5 + 0.5 * rest_m[:, 1] / 0.13, 0.0, 1.0)
     left = left * left * (3 - 2 * left)
-    lower = 0.62 * np.clip((knee[2] + 0.04 - rest_m[:, 2]) / 0.14, 0.0, 1.0)
+    # Behind, a calf that swings back takes the cloth with it; in front cloth hangs from the knee.
+    behind = np.clip(0.5 - (rest_m[:, 0] - knee[0]) / 0.2, 0.0, 1.0)
+    lower = (0.55 + 0.4 * behind) * np.clip((knee[2] + 0.04 - rest_m[:, 2]) / 0.14, 0.0, 1.0)
     for suffix, side in ((".L", left), (".R", 1 - left)):
         below[:, number["upperleg02" + suffix]] = 0.9 * side * (1 - lower)
         below[:, number["lowerleg01" + suffix]] = 0.9 * side * lower
