@@ -41,7 +41,7 @@ def test_a_short_recording_gets_an_offset_only():
 
 
 def test_false_stamps_far_from_the_others_change_nothing():
-    rig_ns, device_ns, host_ns = stamps(2, 2000, 20.0, -5_000_000_000, 4_000_000.0)
+    _, device_ns, host_ns = stamps(2, 2000, 20.0, -5_000_000_000, 4_000_000.0)
     clean = clock_from_host(device_ns, host_ns)
     device_ns = device_ns.copy()
     device_ns[[100, 900]] += 2_000_000_000
