@@ -269,7 +269,8 @@ def _blind_spots(site: Site, part: Coverage, step_m: float, of_volume: bool) -> 
     cells = np.rint((part.points_m[:, :2] - corner_m) / step_m - 0.5).astype(np.int64)
     blind = np.zeros(cells.max(axis=0, initial=0) + 1, dtype=bool)
     blind[tuple(cells[part.count == 0].T)] = True
-    marked = np.asarray(label(blind)[0])  # type: ignore[index]
+    marked = np.zeros(blind.shape, dtype=np.int32)
+    label(blind, output=marked)
     found = np.argwhere(blind)
     places_m = corner_m + (found + 0.5) * step_m
     named = [fixture for fixture in site.room.fixtures if fixture.label not in NAMELESS]
