@@ -18,6 +18,7 @@ FAR_M = 1.5
 THRESHOLDS_M = (0.03, 0.06, 0.10, 0.40, 0.55)
 NEWS_M = 0.10
 NUM_SAMPLES = 400
+CONTAINERS = frozenset({"tray"})
 
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP = 5, 6, 11, 12
 
@@ -38,7 +39,7 @@ class Measurements:
         trunk_rad: (t, m) angle of a person's trunk above the level plane; NaN of other things.
         gap_m: (t, m, m + p) smallest distance of the surfaces of a thing and of a later thing or a fixture; on the same
             side of every threshold as the exact gap, and within NEWS_M of it; a bound from below beyond FAR_M.
-        inside_share: (t, m, m + p) share of a thing's surface within the box of a tool or of a fixture.
+        inside_share: (t, m, m + p) share of a thing's surface within the box of a tray or of a fixture.
     """
 
     times_ns: np.ndarray
@@ -192,8 +193,8 @@ def front_and_trunk(joints_m: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _own_box_m(actor: Actor) -> OrientedBox | None:
-    """The tightest box of a rigid thing along the axes of its own frame."""
-    if not is_tool(actor):
+    """The tightest box of a thing that may hold others, along the axes of its own frame; None of other things."""
+    if not (is_tool(actor) and actor.label in CONTAINERS):
         return None
     points_m = actor.pose(0.0).inverse() @ np.asarray(actor.vertices_m(0.0), dtype=np.float64)
     return OrientedBox((points_m.min(axis=0) + points_m.max(axis=0)) / 2, np.eye(3), np.ptp(points_m, axis=0))

@@ -82,7 +82,7 @@ def on(measured: Measurements, i: int, box: OrientedBox, reach_m: np.ndarray) ->
 
 
 def inside(measured: Measurements, i: int, j: int, reach_m: np.ndarray) -> Verdict:
-    """In the box of a fixture or tool j."""
+    """In the box of a fixture or tray j."""
     size_m = np.maximum(measured.high_m[:, i] - measured.low_m[:, i], 1e-3)
     with np.errstate(invalid="ignore"):
         play = np.where(reach_m > 0, reach_m * (1.0 / size_m).sum(axis=1), 0.0)
@@ -98,8 +98,11 @@ def lying_on(measured: Measurements, i: int, number: int, reach_m: np.ndarray) -
     return level & touches & _over(measured, i, measured.fixtures[number].box, reach_m)
 
 
-def facing(measured: Measurements, i: int, point_m: np.ndarray, reach_m: np.ndarray) -> Verdict:
-    """Facing a point (t, 2); NaN where there is no bearing. An unseen person may turn, so only what is far is sure."""
+def facing(measured: Measurements, i: int, point_m: np.ndarray, reach_m: np.ndarray, is_seen: np.ndarray) -> Verdict:
+    """Facing a point (t, 2), NaN where there is no bearing; `is_seen` (t,) tells whether thing i is seen.
+
+    An unseen person may turn, so that only what is far is sure; a seen one is upright or not.
+    """
     away, away_m = _away(measured, i, point_m)
     with np.errstate(invalid="ignore"):
         bearing = np.arccos(np.clip(np.einsum("tc,tc->t", measured.front[:, i], away), -1.0, 1.0))
@@ -107,20 +110,25 @@ def facing(measured: Measurements, i: int, point_m: np.ndarray, reach_m: np.ndar
         aims = at_most(bearing, BEARING_RAD)
         within = at_most(away_m, FACING_M, reach_m)
     return Verdict(
-        upright & aims.enter & within.enter, upright & aims.stay & within.stay, np.zeros_like(upright), within.may_enter
-    )
+        upright & aims.enter & within.enter, upright & aims.stay & within.stay, np.zeros_like(upright),
+        within.may_enter & (upright | ~is_seen),
+    )  # fmt: skip
 
 
-def approaching(measured: Measurements, i: int, point_m: np.ndarray, reach_m: np.ndarray) -> Verdict:
-    """Coming nearer to a point (t, 2) by one's own motion."""
+def approaching(
+    measured: Measurements, i: int, point_m: np.ndarray, reach_m: np.ndarray, is_seen: np.ndarray
+) -> Verdict:
+    """Coming nearer to a point (t, 2) by one's own motion, which is known of whom somebody sees."""
     away, away_m = _away(measured, i, point_m)
-    speed_m_s = np.einsum("tc,tc->t", velocity_m_s(measured.place_m[:, i], measured.step_s), away)
+    velocity = velocity_m_s(measured.place_m[:, i], measured.step_s)
+    speed_m_s = np.einsum("tc,tc->t", velocity, away)
+    fast = np.linalg.norm(velocity, axis=1) >= APPROACH_M_S[0]
     with np.errstate(invalid="ignore"):
         comes = at_least(speed_m_s, APPROACH_M_S)
         within = at_most(away_m, APPROACHING_M, reach_m)
     return Verdict(
-        comes.enter & within.enter, comes.stay & within.stay, np.zeros_like(comes.enter), within.may_enter
-    )  # fmt: skip
+        comes.enter & within.enter, comes.stay & within.stay, np.zeros_like(fast), within.may_enter & (fast | ~is_seen)
+    )
 
 
 def inside_zone(measured: Measurements, i: int, zone: Zone, reach_m: np.ndarray) -> Verdict:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ...capture.camera import CameraRig
 from .performance import Performance
 from .ray_scene import RayScene
+from .sensor_noise import SensorConfig, return_probability
 from .sightings import eye_of
 
-SPACING_M = 0.02
-#: A depth camera gets nothing back from surfaces at so flat an angle (cosine of the incidence), or farther away.
-LEAST_COSINE, FARTHEST_M = 0.17, 6.0
+SPACING_M, LIKELY = 0.02, 0.5
 
 
 def standing_mesh(performance: Performance) -> tuple[np.ndarray, np.ndarray]:
@@ -31,12 +32,15 @@ def standing_mesh(performance: Performance) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(vertices_m), np.concatenate(faces)
 
 
-def seen_surface_m(vertices_m: np.ndarray, faces: np.ndarray, rig: CameraRig) -> np.ndarray:
-    """(m, 3) evenly spread points of standing surfaces from which a depth lens can get a return, one per 2 cm cell.
+def seen_surface_m(
+    vertices_m: np.ndarray, faces: np.ndarray, rig: CameraRig, sensors: Mapping[str, SensorConfig] | None = None
+) -> np.ndarray:
+    """(m, 3) evenly spread points of standing surfaces from which a depth lens gets a return, one per 2 cm cell.
 
     Args:
         vertices_m, faces: (n, 3), (f, 3) the surfaces.
         rig: the cameras where they stand.
+        sensors: their sensors; a return is one that comes more often than not from a surface of middle brightness.
     """
     scene, points_m = RayScene(vertices_m, faces), [np.zeros((0, 3))]
     for camera in rig.cameras.values():
@@ -45,9 +49,10 @@ def seen_surface_m(vertices_m: np.ndarray, faces: np.ndarray, rig: CameraRig) ->
         directions = directions[directions[:, 2] > 0] @ world_from_lens.rotation.T
         origin = np.broadcast_to(world_from_lens.translation_m, directions.shape)
         depth_m, _, normals = scene.cast(np.concatenate([origin, directions], axis=1))
-        range_m = depth_m * np.linalg.norm(directions, axis=1)
         cosine = np.abs(np.einsum("nc,nc->n", directions, normals)) / np.linalg.norm(directions, axis=1)
-        good = (range_m <= FARTHEST_M) & (cosine >= LEAST_COSINE)
+        stopped = np.isfinite(depth_m)
+        sensor = SensorConfig() if sensors is None else sensors[camera.camera_id]
+        good = stopped & (return_probability(np.where(stopped, depth_m, 0.0), cosine, sensor) > LIKELY)
         points_m.append(origin[good] + depth_m[good, None] * directions[good])
     stacked = np.concatenate(points_m)
     _, first = np.unique(np.floor(stacked / SPACING_M).astype(np.int64), axis=0, return_index=True)

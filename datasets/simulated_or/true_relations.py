@@ -69,14 +69,14 @@ def _measured_rows(measured: Measurements, sights: Sights, zones: Sequence[Zone]
         labels.setdefault(fixture.label, []).append(number)
 
     def pair(i: int, predicate: str, j: int) -> Iterator[RelationTruth]:
-        rule = _rule_for(measured, predicate, i, [j])
+        rule = _rule_for(measured, sights, predicate, i, [j])
         yield from _rows(measured, sights, i, predicate, names[j], rule, j)
 
     def standing(i: int, predicate: str, label: str) -> Iterator[RelationTruth]:
-        rule = _rule_for(measured, predicate, i, [m + number for number in labels[label]])
+        rule = _rule_for(measured, sights, predicate, i, [m + number for number in labels[label]])
         yield from _rows(measured, sights, i, predicate, label, rule)
 
-    tools = np.flatnonzero(np.isfinite(measured.inside_share[:, :, :m]).any(axis=(0, 1))).tolist()
+    trays = np.flatnonzero(np.isfinite(measured.inside_share[:, :, :m]).any(axis=(0, 1))).tolist()
     for i, j in itertools.combinations(range(m), 2):
         yield from pair(i, "close_to", j)
         yield from pair(i, "touching", j)
@@ -84,7 +84,7 @@ def _measured_rows(measured: Measurements, sights: Sights, zones: Sequence[Zone]
         if measured.is_person[i] and measured.is_person[j]:
             yield from pair(i, "facing", j)
             yield from pair(i, "approaching", j)
-        if j in tools:
+        if j in trays:
             yield from pair(i, "inside", j)
     for i, label in itertools.product(range(m), labels):
         for predicate in ("close_to", "touching", "on", "inside"):
@@ -103,7 +103,7 @@ Rule = Callable[[np.ndarray], Verdict]
 """From how far two things may be elsewhere (t,), metres, to what can be said of them."""
 
 
-def _rule_for(measured: Measurements, predicate: str, i: int, others: Sequence[int]) -> Rule:
+def _rule_for(measured: Measurements, sights: Sights, predicate: str, i: int, others: Sequence[int]) -> Rule:
     """The rule of a predicate between thing i and any one of others (things, then fixtures, numbered on)."""
     m = len(measured.names)
 
@@ -117,7 +117,7 @@ def _rule_for(measured: Measurements, predicate: str, i: int, others: Sequence[i
         if predicate == "lying_on":
             return rules.lying_on(measured, i, j - m, reach_m)
         rule = {"facing": rules.facing, "approaching": rules.approaching}[predicate]
-        return rule(measured, i, rules.point_m(measured, i, j), reach_m)
+        return rule(measured, i, rules.point_m(measured, i, j), reach_m, sights.seen[:, i])
 
     return lambda reach_m: reduce(Verdict.__or__, [one(j, reach_m) for j in others])
 

@@ -16,6 +16,7 @@ from .measurements import Measurements, Measurer
 from .moments import Moment, is_person, is_tool, moments
 from .performance import Performance
 from .seen_surface import seen_surface_m, standing_mesh
+from .sensor_noise import SensorConfig
 from .sightings import Sightings, watching
 from .true_relations import Sights, true_phases, true_relations
 
@@ -30,6 +31,7 @@ def write_truth(
     times_ns: np.ndarray,
     *,
     schedule: Schedule | None = None,
+    sensors: Mapping[str, SensorConfig] | None = None,
     extra: Mapping[str, Any] | None = None,
     bodies: bool = True,
     progress: Callable[[int, int], None] | None = None,
@@ -43,6 +45,7 @@ def write_truth(
         clocks: their true clocks.
         times_ns: (t,) int64 the instants, rig clock, evenly spaced.
         schedule: the frames, if cameras lost some or were moved; truth/faults.json comes of it.
+        sensors: the depth sensors by camera, which say what of the room can be seen; None = an Azure Kinect's.
         extra: what else is known, besides the scenario's name, `targets_m` by name and the tools' `axis` by label, as
             truth/extra/scenario.json.
         bodies: whether to keep the surfaces of people at every instant (about 5 kB per person and instant).
@@ -73,7 +76,7 @@ def write_truth(
     if schedule is not None:
         truth.faults(schedule.to_json())
     vertices_m, faces = standing_mesh(performance)
-    truth.room(vertices_m, faces, seen_surface_m(vertices_m, faces, rig))
+    truth.room(vertices_m, faces, seen_surface_m(vertices_m, faces, rig, sensors))
     truth.fixtures(room.fixtures)
     truth.room_plan(room.fixtures)
     truth.zones(room.zones)

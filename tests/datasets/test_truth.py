@@ -276,7 +276,7 @@ class Page:
         people = [name for name, actor in actors.items() if isinstance(actor, Mannequin)]
         found = [(a, p, b) for a, b in itertools.combinations(actors, 2) for p in ("close_to", "touching")]
         found += [(a, p, b) for a in actors for b in self.fixtures for p in ("close_to", "touching", "on", "inside")]
-        found += [(a, "inside", b) for a in actors for b in actors if a != b and b not in people]
+        found += [(a, "inside", "tray_1") for a in actors if a != "tray_1"]
         found += [(a, "lying_on", b) for a in people for b in self.fixtures]
         found += [(a, p, b) for a in people for b in (*people, *self.fixtures) if a != b
                   for p in ("facing", "approaching")]  # fmt: skip
