@@ -15,6 +15,8 @@ from ortwin.capture.errors import ConfigError
 from ortwin.capture.geometry import SE3
 from ortwin.datasets.simulated_or import meshes
 from ortwin.datasets.simulated_or.blocks import Block
+from ortwin.datasets.simulated_or.clocks import ClockConfig, draw_clocks
+from ortwin.datasets.simulated_or.faults import FaultConfig, schedule
 from ortwin.datasets.simulated_or.measurements import FAR_M, NEWS_M, THRESHOLDS_M, Measurements, Measurer
 from ortwin.datasets.simulated_or.moments import moments
 from ortwin.datasets.simulated_or.performance import Act, Performance, Phase, StandingRoom
@@ -505,6 +507,23 @@ def test_a_thing_out_of_view_or_too_small_is_not_seen() -> None:
     for moment in moments(play, times_of(play)):
         sightings.add(moment, 0)
     assert not sightings.seen().any()
+
+
+def test_a_camera_that_is_unplugged_or_pushed_sees_nothing_or_from_elsewhere() -> None:
+    rig, seconds = two_cameras(), 6.0
+    clocks = draw_clocks(np.random.default_rng(0), rig.cameras, ClockConfig(free_running=False))
+    faults = FaultConfig(num_losses=1, loss_s=2.0, loss_at_s=2.0, num_bumps=1, bump_m=0.5, bump_at_s=5.0)
+    plan = schedule(rig, seconds, 10.0, clocks, faults, seed=3)
+    at = watching(rig, plan)
+    lost, pushed = plan.absences[0].camera_id, plan.bumps[0].camera_id
+    assert set(at(1_000_000_000)) == set(rig.cameras)
+    # A frame counts for one and a half intervals about it.
+    assert lost in at(2_000_000_000)
+    assert all(lost not in at(time_ns) for time_ns in range(2_100_000_000, 3_800_000_000, 100_000_000))
+    assert lost in at(4_000_000_000)
+    for time_ns, moved_m in ((4_900_000_000, 0.0), (5_000_000_000, 0.5)):
+        now, before = at(time_ns)[pushed].world_from_camera, rig[pushed].world_from_camera
+        assert np.linalg.norm(now.translation_m - before.translation_m) == pytest.approx(moved_m)
 
 
 def written(folder: Path, performance: Performance, rig: CameraRig, **more: object) -> Truth:
