@@ -24,12 +24,17 @@ setup: ## a virtual environment with ortwin in it
 demo: setup ## simulate a small operating room, build its twin, draw pictures (OUT=folder)
 	@$(BIN)/ortwin demo $(OUT)
 
+# The bodies of simulated people take anny some minutes, once for each machine.
+BODIES := from ortwin.datasets.simulated_or.anny_body import Phenotype, body_shape; body_shape(Phenotype())
+
 test: setup ## the tests, without those that take minutes
 	@$(BIN)/python -m pytest -q $(ALONE)
+	@$(BIN)/python -c '$(BODIES)'
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --ignore $(ALONE)
 
 test-all: setup ## all tests
 	@$(BIN)/python -m pytest -q $(ALONE)
+	@$(BIN)/python -c '$(BODIES)'
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --ignore $(ALONE)
 
 check: setup ## lint, layout and types

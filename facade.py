@@ -109,7 +109,7 @@ class Twin:
             frames = self.archive.read_segment("moving", number, "frames")
             by_time = track_states(tracks, visibility)
             times, at = np.unique(frames["time_ns"].to_numpy(), return_inverse=True)
-            counts = np.bincount(at, frames["index"].to_numpy() >= 0).astype(int)
+            counts = np.bincount(at, np.isin(frames["camera_id"].to_pylist(), list(self.rig.cameras))).astype(int)
             surfaces = colored_surface_reader(self.archive, number)
             for time_ns, count in zip(times.tolist(), counts.tolist(), strict=True):
                 states = tuple(by_time.get(time_ns, ()))

@@ -7,6 +7,8 @@ hull above which the points lie lowest in sum (Moon, Skelly and Towsley 1999). Q
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from .arrays import Times
@@ -15,6 +17,25 @@ from .clock import ClockModel
 MOST_DRIFT_PPM = 500.0
 JUMP_NS = 200_000_000
 SHORTEST_NS = 10_000_000_000
+SAME_CLOCK_NS = 10_000_000
+
+
+def clocks_from_host(stamps: Mapping[str, tuple[Times, Times]]) -> dict[str, ClockModel]:
+    """A clock for every camera, or none at all.
+
+    None where a camera has no host stamps, and none where all are as far from the host: then one clock stamps them all
+    (they are triggered together), and what it says is better than when the host heard of it.
+
+    Args:
+        stamps: by camera id, device and host stamps as in `clock_from_host`.
+    """
+    found = {name: clock_from_host(device_ns, host_ns) for name, (device_ns, host_ns) in stamps.items()}
+    clocks = {name: clock for name, clock in found.items() if clock is not None}
+    if len(clocks) < len(stamps) or len(clocks) < 2:
+        return {}
+    at_ns = [int(device_ns[0]) for device_ns, _ in stamps.values()]
+    apart_ns = [clock.rig_ns_of(time_ns) - time_ns for clock, time_ns in zip(clocks.values(), at_ns, strict=True)]
+    return clocks if max(apart_ns) - min(apart_ns) > SAME_CLOCK_NS else {}
 
 
 def clock_from_host(device_ns: Times, host_ns: Times) -> ClockModel | None:

@@ -217,6 +217,7 @@ def _model() -> _FullModel:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            importlib.import_module("warp").config.quiet = True  # else it greets on stdout
             anny = importlib.import_module("anny")
             model = anny.Anny(rig="makehuman", topology="anny", pose_parameterization="local-bone")
             regressor = anny.KeypointsRegressor.coco(model)

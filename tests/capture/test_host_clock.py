@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ortwin.capture.host_clock import clock_from_host
+from ortwin.capture.host_clock import clock_from_host, clocks_from_host
 
 NO_TIME = np.iinfo(np.int64).min
 FRAME_NS = 100_000_000
@@ -52,3 +52,17 @@ def test_false_stamps_far_from_the_others_change_nothing():
 def test_without_host_stamps_there_is_no_clock():
     assert clock_from_host(np.arange(5), np.full(5, NO_TIME)) is None
     assert clock_from_host(np.arange(5), np.array([10, NO_TIME, NO_TIME, NO_TIME, NO_TIME])).offset_ns == 10
+
+
+def test_clocks_that_differ_are_brought_together():
+    one, two = stamps(4, 300, 10.0, -5_000_000_000, 3_000_000.0), stamps(5, 300, -30.0, 9_000_000_000, 3_000_000.0)
+    clocks = clocks_from_host({"a": one[1:], "b": two[1:]})
+    apart_ns = clocks["a"].rig_ns(one[1]) - clocks["b"].rig_ns(two[1])
+    assert np.abs(apart_ns).max() < 2_000_000
+
+
+def test_cameras_that_are_stamped_by_one_clock_keep_it():
+    one, two = stamps(4, 300, 0.0, 5_000, 3_000_000.0), stamps(5, 300, 0.0, 5_000, 3_000_000.0)
+    assert clocks_from_host({"a": one[1:], "b": two[1:]}) == {}
+    assert clocks_from_host({"a": one[1:]}) == {}
+    assert clocks_from_host({"a": one[1:], "b": (two[1], np.full(300, NO_TIME))}) == {}
