@@ -8,6 +8,8 @@ intersection over union of at least 0.5, one to one (the segmental F1 of Lea et 
 unknown is no claim, so a true relation that it leaves unknown is missed. The recall of unknown is the share of the
 truly unknown instants that the twin calls unknown.
 
+Predicates that the twin never looks for are absent: they are listed, and count neither as missed nor as right.
+
 Names are compared through the pairing of tracks and of furniture. Furniture and predicates of which the truth does not
 speak are left out; a track that stands for nothing true keeps its name, and its relations are wrong.
 """
@@ -86,6 +88,7 @@ class RelationScores:
         shifted: F1 of the graph that the twin would have claimed with all thresholds multiplied by a factor, by that
             factor ("0.8", "1.2"); None where it cannot be derived again. The truth keeps its own thresholds, so that a
             steep fall says that the score hangs on them, and a rise that they do not fit what is measured.
+        absent: true predicates that the twin does not look for.
     """
 
     frames: Count
@@ -98,6 +101,7 @@ class RelationScores:
     missed: tuple[str, ...]
     wrong: tuple[str, ...]
     shifted: dict[str, RelationF1] | None = None
+    absent: tuple[str, ...] = ()
 
     def f1(self) -> RelationF1:
         """The F1 of the whole graph."""
@@ -116,6 +120,7 @@ class RelationScores:
             "missed": list(self.missed),
             "wrong": list(self.wrong),
             "shifted": None if self.shifted is None else {name: asdict(f1) for name, f1 in self.shifted.items()},
+            "absent": list(self.absent),
         }
 
 
@@ -148,11 +153,12 @@ def relation_lanes(tables: TwinTables, truth: Truth, track_names: Mapping[str, s
     """Lay the twin's relations beside the true ones; arguments as for `score_relations`."""
     names = {node_name(track): name for track, name in track_names.items()}
     names |= match_fixtures(tables.fixtures, truth.fixtures or ())
+    absent = absent_predicates(tables, truth)
     predicates = GEOMETRIC | {row.predicate for row in truth.relations or ()}
     true, unknown = (
         _spans(
             (RelationRow(r.subject, r.predicate, r.object, truth.time_of(r.begin_instant), truth.time_of(r.end_instant))
-             for r in truth.relations or () if r.state == state), {},
+             for r in truth.relations or () if r.state == state and r.predicate not in absent), {},
         ) for state in ("true", "unknown")
     )  # fmt: skip
     rows, num_ignored = _speakable(tables, truth, names, predicates)
@@ -161,6 +167,12 @@ def relation_lanes(tables: TwinTables, truth: Truth, track_names: Mapping[str, s
     parts = (true, unknown, claimed, admitted)
     triples = sorted(set().union(*parts))
     return Lanes([Lane(triple, *(part.get(triple, []) for part in parts)) for triple in triples], num_ignored, names)
+
+
+def absent_predicates(tables: TwinTables, truth: Truth) -> tuple[str, ...]:
+    """The predicates of the truth that the twin does not look for, in alphabetical order."""
+    true = {row.predicate for row in truth.relations or ()}
+    return tuple(sorted(true - tables.predicates)) if tables.predicates is not None else ()
 
 
 def score_relations(tables: TwinTables, truth: Truth, track_names: Mapping[str, str]) -> RelationScores | None:
@@ -202,6 +214,7 @@ def score_relations(tables: TwinTables, truth: Truth, track_names: Mapping[str, 
         {name: Count(*values) for name, values in sorted(frames.items())},
         {name: Count(*values) for name, values in sorted(intervals.items())},
         num_called / num_unknown if num_unknown else None, lanes.num_ignored, lanes.names, tuple(missed), tuple(wrong),
+        absent=absent_predicates(tables, truth),
     )  # fmt: skip
 
 

@@ -252,6 +252,8 @@ def _relations(s: RelationScores) -> Summary:
         rows.append([name, *(percent(value) for value in values), intervals["support"], intervals["claimed"]])
     columns = ("predicate", "precision %", "recall %", "F1 % by instant", "F1 % by interval", "true", "claimed")
     tables = [Rows("predicates", columns, rows)]
+    if s.absent:
+        tables.append(Rows("absent: the twin does not look for them", ("predicate",), [[name] for name in s.absent]))
     if s.shifted is not None:
         shifts: Mapping[str, RelationF1] = {**s.shifted, "1": own}
         lines: list[list[Cell]] = [

@@ -9,6 +9,7 @@
     truth/tracks.csv         time_ns,track_id,label,x_m,y_m,z_m,sigma_m,dx_m,dy_m,dz_m     boxes of whatever moves
     truth/room.ply           the static surfaces;  truth/room_seen.ply  points of them that some camera saw
     truth/fixtures.json      the furniture as oriented boxes;  truth/zones.json  floor areas
+    truth/board.toml         the calibration board that is shown
     truth/room.toml          the names of the furniture as a person would give them to `ortwin build --room`
     truth/foreground/<camera_id>/NNNNNN.png    in the depth image: 0 room, 1.. person, 101.. thing
     truth/relations.csv      subject,predicate,object,begin_instant,end_instant            half-open

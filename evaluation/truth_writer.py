@@ -97,6 +97,10 @@ class TruthWriter:
         """What went wrong with which camera, as plain JSON."""
         self._put("faults.json", canonical_json(dict(value)))
 
+    def board(self, text: str) -> None:
+        """The calibration board that is shown, as the text of board.toml."""
+        self._put("board.toml", text.encode())
+
     def extra(self, name: str, value: Mapping[str, Any]) -> None:
         """What else the scenario knows, as plain JSON in extra/<name>.json."""
         self._put(f"extra/{name}.json", canonical_json(dict(value)))

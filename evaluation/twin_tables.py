@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..capture.clock import ClockModel
+from ..capture.config import config_from_mapping
 from ..capture.errors import InputError
 from ..capture.geometry import SE3
 from ..reconstruction.ply import read_ply
 from ..reconstruction.state import Fixture, OrientedBox
+from ..scenegraph.graph_builder import GraphConfig
 from .cost import read_cost_log
 from .plain_export import (
     mask_reader,
@@ -44,6 +46,7 @@ class TwinTables:
     Args:
         tracks: where everything that moves was.
         relations: the intervals of the scene graph.
+        predicates: those that the twin looked for, None where nobody says so; the others are absent, not missed.
         room_vertices_m, room_faces: (n, 3), (f, 3) the standing room; no faces (0, 3) = points.
         fixtures: the furniture, for matching names by place.
         people: skeletons.
@@ -60,6 +63,7 @@ class TwinTables:
 
     tracks: TrackRows | None = None
     relations: tuple[RelationRow, ...] | None = None
+    predicates: frozenset[str] | None = None
     room_vertices_m: np.ndarray | None = None
     room_faces: np.ndarray | None = None
     fixtures: tuple[Fixture, ...] = ()
@@ -160,6 +164,7 @@ def from_twin(twin: Twin) -> TwinTables:
     return TwinTables(
         tracks=track_rows(twin.tracks),
         relations=relation_rows(twin.relations),
+        predicates=frozenset(config_from_mapping(GraphConfig, twin.archive.head["config"]["graph"]).looked_for()),
         room_vertices_m=room.vertices_m,
         room_faces=room.faces,
         fixtures=room.fixtures,

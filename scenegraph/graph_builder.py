@@ -41,6 +41,10 @@ class GraphConfig:
     bound_sigmas: float = 2.0
     unseen_speed_m_s: float = 1.4
 
+    def looked_for(self) -> tuple[str, ...]:
+        """The predicates that a graph of this config can hold."""
+        return tuple(_chosen(load_predicates(), self.predicates))
+
 
 class _Key(NamedTuple):
     predicate: str

@@ -14,6 +14,7 @@ import numpy as np
 from ...capture.errors import ConfigError, InputError
 from ...capture.files import hash_file
 from ...evaluation.truth_writer import TruthWriter
+from .board import BoardConfig
 from .faults import Shot
 from .simulation_config import SCENARIOS, SimulationConfig, faults_from
 from .sinks import FolderSink, Sink, recording_sink
@@ -74,8 +75,11 @@ def simulate(
     ):
         clocks = {name: clock.model for name, clock in world.schedule.clocks.items()}
         write_truth(
-            truth, world.performance, world.rig, clocks, world.times_ns, schedule=world.schedule, extra=_extra(world)
-        )
+            truth, world.performance, world.rig, clocks, world.times_ns, schedule=world.schedule, sensors=world.sensors,
+            extra=_extra(world),
+        )  # fmt: skip
+        if config.scenario == "charuco":
+            truth.board(BoardConfig().to_toml())
         for number in sorted({unit.number for unit in units}):
             _assemble(world, [unit for unit in units if unit.number == number], wait, sink, truth)
     shelf.clear()

@@ -290,3 +290,24 @@ def test_a_plain_export_is_read(tmp_path: Path) -> None:
 def test_no_truth_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no truth"):
         read_truth(tmp_path)
+
+
+def test_predicates_that_the_twin_does_not_look_for_are_absent_and_not_missed():
+    from dataclasses import replace
+
+    from ortwin.evaluation.relations import score_relations
+    from ortwin.evaluation.rows import RelationRow
+    from ortwin.evaluation.truth import RelationTruth, Truth
+    from ortwin.evaluation.twin_tables import TwinTables
+
+    times_ns = np.arange(10) * 100_000_000
+    truth = Truth(
+        times_ns, relations=(RelationTruth("a", "close_to", "b", 0, 10), RelationTruth("a", "drilling", "b", 2, 6))
+    )
+    claimed = (RelationRow("a", "close_to", "b", 0, 1_000_000_000),)
+    tables = TwinTables(relations=claimed, predicates=frozenset({"close_to"}))
+    scores = score_relations(tables, truth, {"a": "a", "b": "b"})
+    assert scores.frames.f1 == 1.0
+    assert scores.absent == ("drilling",)
+    everything = score_relations(replace(tables, predicates=None), truth, {"a": "a", "b": "b"})
+    assert everything.frames.missed == 4
