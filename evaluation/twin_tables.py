@@ -46,7 +46,6 @@ class TwinTables:
     Args:
         tracks: where everything that moves was.
         relations: the intervals of the scene graph.
-        predicates: those that the twin looked for, None where nobody says so; the others are absent, not missed.
         room_vertices_m, room_faces: (n, 3), (f, 3) the standing room; no faces (0, 3) = points.
         fixtures: the furniture, for matching names by place.
         people: skeletons.
@@ -59,11 +58,11 @@ class TwinTables:
         bodies: meshes of people.
         relations_at: the graph derived again with other thresholds.
         cost: what the build cost.
+        predicates: the relations that the twin looks for, None where nobody says so; others are absent, not missed.
     """
 
     tracks: TrackRows | None = None
     relations: tuple[RelationRow, ...] | None = None
-    predicates: frozenset[str] | None = None
     room_vertices_m: np.ndarray | None = None
     room_faces: np.ndarray | None = None
     fixtures: tuple[Fixture, ...] = ()
@@ -78,6 +77,7 @@ class TwinTables:
     bodies: MeshReader | None = None
     relations_at: RelationsAt | None = None
     cost: CostLog | None = None
+    predicates: frozenset[str] | None = None
 
     def moved(self, new_from_old: SE3) -> TwinTables:
         """The same twin seen from another world."""
