@@ -1,6 +1,7 @@
 """Under test, every annotation of an array is a promise that is kept: shapes and dtypes are checked at each call."""
 
 import os
+import signal
 import sys
 import typing
 from collections.abc import Callable
@@ -51,6 +52,11 @@ install_import_hook(checked_modules(), "ortwin_checker.checked")
 # The same examples on every machine and every day; a slow machine is no failure.
 settings.register_profile("ortwin", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("ortwin")
+
+
+# Whoever starts the tests in the background may have had Ctrl-C ignored; some tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
