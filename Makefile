@@ -46,8 +46,8 @@ format: setup ## bring the layout in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## start-up, decoding, each stage in ms of processor time per camera frame, fusion beside Open3D
-	@for bench in benchmarks/bench_pipeline.py benchmarks/bench_tsdf.py; do OMP_NUM_THREADS=1 $(BIN)/python $$bench || exit 1; done
+bench: setup ## cost of start-up, decoding and each stage, fusion beside Open3D, scores on a simulated operation
+	@for bench in benchmarks/bench_pipeline.py benchmarks/bench_tsdf.py benchmarks/bench_scores.py; do OMP_NUM_THREADS=1 $(BIN)/python $$bench || exit 1; done
 
 PEERS := $(CURDIR)/build/peers
 PEER_PACKAGES := motmetrics==1.4.0 trackeval==1.3.0

@@ -1,8 +1,8 @@
 """Draw what the cameras of a recording saw: colour, depth and, where the truth knows, who owns every pixel.
 
-    python scripts/contact_sheet.py case.recording sheet.png [--times 4] [--width 320]
+    python scripts/contact_sheet.py case.recording sheet.png [--times 4] [--width 320] [--at SECONDS]
 
-One row per camera and kind of picture, one column per moment.
+One row per camera and kind of picture, one column per moment; or, with --at, one column per camera at that moment.
 """
 
 from __future__ import annotations
@@ -26,9 +26,15 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--times", type=int, default=4, help="how many moments")
     parser.add_argument("--width", type=int, default=320, help="of one picture, pixels")
+    parser.add_argument("--at", type=float, help="draw this moment only, seconds after the first frame")
     arguments = parser.parse_args()
-    sheet = contact_sheet(open_recording(arguments.recording), arguments.times, arguments.width)
-    cv2.imwrite(str(arguments.out), sheet[..., ::-1])
+    recording = open_recording(arguments.recording)
+    if arguments.at is None:
+        sheet = contact_sheet(recording, arguments.times, arguments.width)
+    else:
+        sheet = one_moment(recording, arguments.at, arguments.width)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 82] if arguments.out.suffix in (".jpg", ".jpeg") else []
+    cv2.imwrite(str(arguments.out), sheet[..., ::-1], quality)
 
 
 def contact_sheet(recording: StoredRecording, num_times: int, width_px: int) -> np.ndarray:
@@ -50,6 +56,19 @@ def contact_sheet(recording: StoredRecording, num_times: int, width_px: int) -> 
     if not rows:
         raise InputError("the recording has no frames", where=str(recording.path))
     return np.vstack(rows)
+
+
+def one_moment(recording: StoredRecording, at_s: float, width_px: int) -> np.ndarray:
+    """(h, w, 3) uint8: a column per camera with its frame nearest to a moment, one picture below the other."""
+    time_ns = recording.span_ns[0] + at_s * 1e9
+    columns = []
+    for name in recording.cameras:
+        found = pictures(recording, name, int(np.abs(recording.timestamps_ns(name) - time_ns).argmin()))
+        sizes = {kind: (width_px, width_px * picture.shape[0] // picture.shape[1]) for kind, picture in found.items()}
+        column = [cv2.resize(found[kind], size, interpolation=cv2.INTER_AREA) for kind, size in sizes.items()]
+        columns.append(np.vstack([framed(picture) for picture in column]))
+    height = max(len(column) for column in columns)
+    return np.hstack([np.pad(column, ((0, height - len(column)), (0, 0), (0, 0))) for column in columns])
 
 
 def pictures(recording: StoredRecording, name: str, position: int) -> dict[str, np.ndarray]:
