@@ -217,7 +217,8 @@ def _model() -> _FullModel:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            importlib.import_module("warp").config.quiet = True  # else it greets on stdout
+            warp = importlib.import_module("warp")
+            warp.config.log_level = warp.LOG_ERROR  # else it greets on stdout
             anny = importlib.import_module("anny")
             model = anny.Anny(rig="makehuman", topology="anny", pose_parameterization="local-bone")
             regressor = anny.KeypointsRegressor.coco(model)

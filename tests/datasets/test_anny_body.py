@@ -1,7 +1,10 @@
 """Bodies: closed, of human size, joints inside, and kept so that anny is asked once."""
 
+import os
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,3 +123,16 @@ def test_a_damaged_file_of_the_cache_is_said_to_be_one(man, monkeypatch, tmp_pat
     body_shape.cache_clear()
     with pytest.raises(InputError, match="damaged"):
         body_shape(man.phenotype)
+
+
+def test_making_a_body_prints_nothing(tmp_path: Path) -> None:
+    """What a command prints with --json is one document; anny's libraries greet on stdout."""
+    code = (
+        "from ortwin.datasets.simulated_or.anny_body import Phenotype, body_shape; body_shape(Phenotype(height=0.51))"
+    )
+    command = [sys.executable, "-c", code]
+    env = {**os.environ, "ORTWIN_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if "MissingExtraError" in done.stderr and os.environ.get("ORTWIN_REQUIRE_TEST_DATA") != "1":
+        pytest.skip("anny is not installed")
+    assert (done.returncode, done.stdout) == (0, "")
