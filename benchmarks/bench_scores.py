@@ -47,6 +47,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, object]:
     build_s, built = ortwin("build", recording, twin, "--room", recording / "truth" / "room.toml")
     evaluate_s, scores = ortwin("evaluate", twin, "--truth", recording)
     frames = int(simulated["frames"])
+    scores.pop("next", None)
     relations = scores.get("relations") or {}
     for name in ("missed", "wrong", "names"):
         relations.pop(name, None)
