@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-COST_LOG = Path("log") / "cost.json"
-
 
 class StageCosts:
     """Takes the place of a progress, passes it on, and notes the processor time of each stage.
@@ -41,6 +39,8 @@ class StageCosts:
         self.close()
         if not self.cpu_s:
             return
+        from ..evaluation.cost import COST_LOG
+
         path = twin / COST_LOG
         try:
             before = json.loads(path.read_text(encoding="utf-8"))

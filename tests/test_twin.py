@@ -233,6 +233,7 @@ def test_a_lost_stretch_is_named_and_what_nobody_saw_is_unknown(recording, tmp_p
     rows = [
         row for row in twin.timeline.intervals if row.begin_ns <= lost_ns < row.end_ns and "touching" in row.predicate
     ]
+    assert rows
     assert all(row.state.value == "unknown" for row in rows)
 
 

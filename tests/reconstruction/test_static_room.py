@@ -167,6 +167,7 @@ def test_a_plan_names_the_furniture() -> None:
     assert named[0].box.contains(TOWER.center_m[None]).all()
     assert [zone.label for zone in room.zones] == ["room", "sterile_zone"]
     elsewhere = build_static_room(rig, backgrounds, COARSE, parse_room_plan(text.replace("1.5, 0.5", "-1.5, 0.5")))
+    assert len(elsewhere.fixtures) == len(room.fixtures)
     assert all(fixture.guessed for fixture in elsewhere.fixtures)
 
 
