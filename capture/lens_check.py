@@ -43,6 +43,7 @@ def check_lens_pose(view: StaticView) -> LensCheck:
         view: the static surface and the picture of the empty room.
     """
     import cv2
+    from scipy.ndimage import map_coordinates
 
     given = view.model.color_from_depth
     rims_m, tiles = _rims(view)
@@ -54,8 +55,8 @@ def check_lens_pose(view: StaticView) -> LensCheck:
     candidates = {"as_given": given, "inverse": given.inverse(), "identity": SE3.identity()}
     scores = {}
     for name, pose in candidates.items():
-        uv = view.model.color.project(pose @ rims_m).astype(np.float32)
-        scores[name] = cv2.remap(strength, uv[:, 0].copy(), uv[:, 1].copy(), cv2.INTER_LINEAR).ravel()
+        uv = np.nan_to_num(view.model.color.project(pose @ rims_m), nan=-1.0)
+        scores[name] = map_coordinates(strength, uv.T[::-1], order=1)
     best = max(scores, key=lambda name: float(scores[name].mean()))
     difference = scores[best] - scores["as_given"]
     _, tile = np.unique(tiles, return_inverse=True)

@@ -139,6 +139,11 @@ class StoredRecording:
         """Whether any frame of a camera has "depth" or "color"."""
         return bool((self._index[camera_id][f"{stream}_size"] > 0).any())
 
+    def checksums(self, camera_id: str, stream: str) -> np.ndarray:
+        """(t,) int64 CRC-32 of each packet of "depth" or "color", -1 where the frame has none."""
+        row = self._index[camera_id]
+        return np.where(row[f"{stream}_size"] > 0, row[f"{stream}_crc32"], -1)
+
     @property
     def span_ns(self) -> tuple[int, int]:
         """First and last rig time of any frame.

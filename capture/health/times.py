@@ -1,0 +1,120 @@
+"""Are the time stamps plausible: their unit, order, rate, and whether the cameras ran together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..storage import StoredRecording
+from .finding import Finding, Severity
+
+FASTEST_S, SLOWEST_S = 1 / 240, 10.0
+RATE_OFF = 0.2
+MANY_LOST = 0.05
+LONG_PAUSE_S = 1.0
+
+
+def check_times(recording: StoredRecording) -> Iterator[Finding]:
+    """Look at the time stamps of every camera, as the rig's clock gives them."""
+    spans: dict[str, tuple[int, int]] = {}
+    for name in recording.cameras:
+        times_ns = recording.timestamps_ns(name)
+        if len(times_ns) < 2:
+            yield Finding(
+                "times",
+                Severity.WARNING,
+                f"the camera has {len(times_ns)} frames",
+                f"camera {name}",
+                todo="check that it was recorded",
+            )
+            continue
+        spans[name] = int(times_ns.min()), int(times_ns.max())
+        findings = list(_stamps(recording, name, times_ns))
+        step_s = float(np.median(np.diff(np.unique(times_ns)))) * 1e-9 if len(np.unique(times_ns)) > 1 else 0.0
+        words = f"{len(times_ns)} frames at {1 / step_s:.3g} Hz" if step_s > 0 else f"{len(times_ns)} frames"
+        yield from findings or [Finding("times", Severity.GOOD, words, f"camera {name}")]
+    yield from _together(spans)
+
+
+def _stamps(recording: StoredRecording, name: str, times_ns: np.ndarray) -> Iterator[Finding]:
+    where, steps = f"camera {name}", np.diff(times_ns)
+    step_s = float(np.median(steps[steps > 0])) * 1e-9 if (steps > 0).any() else 0.0
+    if not FASTEST_S <= step_s <= SLOWEST_S:
+        yield Finding(
+            "times",
+            Severity.FAULT,
+            f"the frames are {step_s:.3g} s apart",
+            where,
+            "time stamps are in another unit than nanoseconds" if step_s else "all time stamps are equal",
+            "give device_ns and host_ns in nanoseconds (seconds x 1e9, microseconds x 1000), and import again",
+        )
+        return
+    backward, equal = int((steps < 0).sum()), int((steps == 0).sum())
+    if backward or equal:
+        yield Finding(
+            "times",
+            Severity.WARNING,
+            f"{backward} time stamps run backwards and {equal} are double",
+            where,
+            "the recording program wrote frames twice or out of order",
+            f"ortwin sync {recording.path}",
+        )
+    rate_hz = 1 / step_s
+    if abs(rate_hz / recording.fps - 1) > RATE_OFF:
+        yield Finding(
+            "times",
+            Severity.WARNING,
+            f"the frames come at {rate_hz:.3g} Hz and the recording says {recording.fps:.3g}",
+            where,
+            "the frame rate given at import was another one, or every other frame was lost",
+            "compare with the settings of the camera",
+        )
+    rounded = np.rint(steps * 1e-9 / step_s)
+    lost = float(np.maximum(rounded - 1, 0).sum())
+    share = lost / max(lost + len(times_ns), 1)
+    if share > MANY_LOST:
+        yield Finding(
+            "times",
+            Severity.WARNING,
+            f"{share:.0%} of the frames are missing",
+            where,
+            "the cable, the hub or the disk was too slow",
+            "use one USB controller a camera, a shorter cable, a faster disk",
+        )
+    longest = int(np.argmax(steps))
+    if steps[longest] * 1e-9 > max(LONG_PAUSE_S, 3 * step_s):
+        at_s = (int(times_ns[longest]) - recording.span_ns[0]) * 1e-9
+        yield Finding(
+            "times",
+            Severity.WARNING,
+            f"the camera was silent for {steps[longest] * 1e-9:.1f} s",
+            f"{where}, {at_s:.1f} s after the start",
+            "it was unplugged, or the recording program stopped",
+            "nothing is known of this stretch from this camera",
+        )
+
+
+def _together(spans: dict[str, tuple[int, int]]) -> Iterator[Finding]:
+    if len(spans) < 2:
+        return
+    start_ns = min(span[0] for span in spans.values())
+    begin_ns, end_ns = max(span[0] for span in spans.values()), min(span[1] for span in spans.values())
+    longest_s = max(span[1] - span[0] for span in spans.values()) * 1e-9
+    if begin_ns >= end_ns:
+        yield Finding(
+            "times",
+            Severity.FAULT,
+            "the cameras never ran at the same time, says their clock",
+            ", ".join(f"{name} from {(span[0] - start_ns) * 1e-9:.0f} s" for name, span in spans.items()),
+            "each camera counts from its own start, and nobody said how the clocks stand to each other",
+            "record host time stamps too, or find the offsets with `ortwin sync --from content`",
+        )
+    elif (end_ns - begin_ns) * 1e-9 < 0.5 * longest_s:
+        yield Finding(
+            "times",
+            Severity.WARNING,
+            f"all cameras together ran for {(end_ns - begin_ns) * 1e-9:.0f} s of {longest_s:.0f} s",
+            why="a camera was started late or stopped early",
+            todo="expect blind spots in the rest",
+        )
