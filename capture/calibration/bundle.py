@@ -1,0 +1,202 @@
+"""Sparse bundle adjustment of a rig: Levenberg-Marquardt with a robust loss, outliers, noise and covariances.
+
+Triggs et al. 2000 (bundle adjustment), Huber 1964 (the loss), Foerstner 1979 (one variance per camera from the
+redundancy of its observations), Baarda 1968 (removal by studentised residuals).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import QualityError
+from .bundle_problem import BundleProblem, BundleState, Linearised, linearise
+from .bundle_solver import BundleCovariance, covariance, normal_equations, solve_step
+
+
+@dataclass(frozen=True, slots=True)
+class BundleConfig:
+    """How a bundle is adjusted.
+
+    Args:
+        huber_sigmas: beyond this many sigmas a corner pulls with constant force.
+        outlier_sigmas: a corner whose studentised residual is longer than this is removed.
+        largest_outlier_share: of the corners of one camera, the share that may be removed.
+        outlier_rounds: how often outliers are looked for; the noise per camera is found anew in each round.
+        max_iterations: of Levenberg-Marquardt, in each round.
+        smallest_gain: relative fall of the cost below which a round has converged.
+        least_noise_px: no camera is believed to be better than this.
+    """
+
+    huber_sigmas: float = 3.0
+    outlier_sigmas: float = 4.5
+    largest_outlier_share: float = 0.05
+    outlier_rounds: int = 4
+    max_iterations: int = 60
+    smallest_gain: float = 1e-8
+    least_noise_px: float = 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BundleResult:
+    """An adjusted bundle.
+
+    Args:
+        problem: with the noise that was found; all its corners.
+        state: where it came to rest.
+        residuals_px: (n, 2) seen minus predicted, of all corners.
+        kept: (n,) bool, False where a corner was removed.
+        covariance: of the kept corners' fit; its `residual` part has one entry per kept corner.
+        iterations: steps taken.
+    """
+
+    problem: BundleProblem
+    state: BundleState
+    residuals_px: np.ndarray
+    kept: np.ndarray
+    covariance: BundleCovariance
+    iterations: int
+
+    @property
+    def rms_px(self) -> float:
+        """Root mean square length of the kept residuals."""
+        return rms_length(self.residuals_px[self.kept])
+
+
+def rms_length(vectors: np.ndarray) -> float:
+    """Root mean square length of vectors (n, d); NaN of none."""
+    return float(np.sqrt((vectors**2).sum(axis=-1).mean())) if len(vectors) else float("nan")
+
+
+def adjust(
+    problem: BundleProblem, start: BundleState, config: BundleConfig | None = None,
+    *, remove_outliers: bool = True, find_noise: bool = True, progress: Callable[[float], None] | None = None,
+) -> BundleResult:  # fmt: skip
+    """Find the state that explains the corners best.
+
+    Args:
+        problem: what was seen.
+        start: where to begin, near enough for the boards to lie in front of the cameras.
+        config: see BundleConfig.
+        remove_outliers: drop corners whose studentised residual is too long, and adjust again.
+        find_noise: estimate the noise of each camera from its own residuals.
+        progress: called with the share of the work that is done.
+
+    Raises:
+        QualityError: the corners do not determine the rig.
+    """
+    config = config or BundleConfig()
+    state, kept, iterations = start, np.ones(len(problem.view), dtype=bool), 0
+    rounds = config.outlier_rounds if (remove_outliers or find_noise) else 1
+    for index in range(rounds + 1):
+        part = problem.only(kept)
+        state, taken = _descend(part, state, config)
+        iterations += taken
+        lines = linearise(part, state)
+        weights = _weights(part, lines, config)
+        try:
+            spread = covariance(part, lines, normal_equations(part, state, lines, weights))
+        except np.linalg.LinAlgError as error:
+            raise _undetermined() from error
+        if progress is not None:
+            progress((index + 1) / (rounds + 1))
+        if index == rounds:
+            break
+        noise_px = _noise(part, lines, weights, spread, config) if find_noise else problem.noise_px
+        removed = _outliers(part, lines, spread, noise_px, config) if remove_outliers else np.zeros(0, dtype=int)
+        settled = np.allclose(noise_px, problem.noise_px, rtol=0.01) and not len(removed)
+        problem = replace(problem, noise_px=noise_px)
+        kept[np.flatnonzero(kept)[removed]] = False
+        if settled:
+            break
+    return BundleResult(problem, state, linearise(problem, state).residuals_px, kept, spread, iterations)
+
+
+def _descend(problem: BundleProblem, state: BundleState, config: BundleConfig) -> tuple[BundleState, int]:
+    """Levenberg-Marquardt to the nearest minimum, with the noise and the corners as they are."""
+    damping, lines = 1e-4, linearise(problem, state)
+    cost = _cost(problem, state, lines, config)
+    for iteration in range(config.max_iterations):
+        system = normal_equations(problem, state, lines, _weights(problem, lines, config))
+        while True:
+            try:
+                candidate = state.moved(*solve_step(system, damping))
+                candidate_lines = linearise(problem, candidate)
+                candidate_cost = _cost(problem, candidate, candidate_lines, config)
+            except np.linalg.LinAlgError:
+                candidate, candidate_lines, candidate_cost = state, lines, np.inf
+            if candidate_cost <= cost:
+                break
+            damping *= 8
+            if damping > 1e12:
+                if not np.isfinite(candidate_cost):
+                    raise _undetermined()
+                return state, iteration + 1
+        gain = (cost - candidate_cost) / max(cost, 1e-300)
+        state, lines, cost, damping = candidate, candidate_lines, candidate_cost, max(damping / 6, 1e-12)
+        if gain < config.smallest_gain:
+            return state, iteration + 1
+    return state, config.max_iterations
+
+
+def _normalised(problem: BundleProblem, lines: Linearised) -> np.ndarray:
+    """(n,) lengths of the residuals in sigmas of their camera."""
+    return np.linalg.norm(lines.residuals_px, axis=1) / problem.noise_px[problem.camera]
+
+
+def _weights(problem: BundleProblem, lines: Linearised, config: BundleConfig) -> np.ndarray:
+    """(n,) weights 1/px^2 by Huber's loss."""
+    length = _normalised(problem, lines)
+    huber = config.huber_sigmas / np.maximum(length, config.huber_sigmas)
+    return huber / problem.noise_px[problem.camera] ** 2
+
+
+def _cost(problem: BundleProblem, state: BundleState, lines: Linearised, config: BundleConfig) -> float:
+    length, limit = _normalised(problem, lines), config.huber_sigmas
+    corners = np.where(length <= limit, 0.5 * length**2, limit * (length - 0.5 * limit)).sum()
+    prior = (problem.prior_residual(state) / problem.prior_sigma()) ** 2
+    cost = float(corners + 0.5 * prior.sum())
+    return cost if np.isfinite(cost) else np.inf
+
+
+def _noise(
+    problem: BundleProblem, lines: Linearised, weights: np.ndarray, spread: BundleCovariance, config: BundleConfig
+) -> np.ndarray:
+    """(c,) noise of each camera: its weighted squares over its redundancy."""
+    camera, count = problem.camera, problem.num_cameras
+    relative = weights * problem.noise_px[camera] ** 2
+    squares = np.bincount(camera, relative * (lines.residuals_px**2).sum(axis=1), count)
+    taken = weights * np.trace(spread.residual, axis1=1, axis2=2)
+    redundancy = np.bincount(camera, 2 * relative - taken, count)
+    noise_px = np.sqrt(squares / np.maximum(redundancy, 1.0))
+    return np.where(redundancy > 1, np.maximum(noise_px, config.least_noise_px), problem.noise_px)
+
+
+def _outliers(
+    problem: BundleProblem, lines: Linearised, spread: BundleCovariance, noise_px: np.ndarray, config: BundleConfig
+) -> np.ndarray:
+    """Indices of the corners to remove: the longest studentised residuals, not too many of any camera."""
+    camera = problem.camera
+    floor = 0.1 * noise_px[camera] ** 2
+    own = noise_px[camera, None, None] ** 2 * np.eye(2) - spread.residual
+    own[:, [0, 1], [0, 1]] = np.maximum(own[:, [0, 1], [0, 1]], floor[:, None])
+    own[:, 0, 1] = own[:, 1, 0] = np.clip(
+        own[:, 0, 1], -0.9 * np.sqrt(own[:, 0, 0] * own[:, 1, 1]), 0.9 * np.sqrt(own[:, 0, 0] * own[:, 1, 1])
+    )
+    square = np.einsum("ni,nij,nj->n", lines.residuals_px, np.linalg.inv(own), lines.residuals_px)
+    removed = []
+    for index in range(problem.num_cameras):
+        mine = np.flatnonzero((camera == index) & (square > config.outlier_sigmas**2))
+        most = int(config.largest_outlier_share * (camera == index).sum())
+        removed.append(mine[np.argsort(-square[mine], kind="stable")][:most])
+    return np.sort(np.concatenate(removed))
+
+
+def _undetermined() -> QualityError:
+    return QualityError(
+        "the corners do not determine where the cameras stand",
+        why="too few views, or the board was always held the same way",
+        todo="film the board nearer, tilted in all directions, and in view of two cameras at a time",
+    )
