@@ -28,6 +28,7 @@ class BundleConfig:
         max_iterations: of Levenberg-Marquardt, in each round.
         smallest_gain: relative fall of the cost below which a round has converged.
         least_noise_px: no camera is believed to be better than this.
+        pooled_noise: one noise for all cameras; for where it is not the corners that are uncertain but their time.
     """
 
     huber_sigmas: float = 3.0
@@ -37,6 +38,7 @@ class BundleConfig:
     max_iterations: int = 60
     smallest_gain: float = 1e-8
     least_noise_px: float = 0.02
+    pooled_noise: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,6 +172,8 @@ def _noise(
     squares = np.bincount(camera, relative * (lines.residuals_px**2).sum(axis=1), count)
     taken = weights * np.trace(spread.residual, axis1=1, axis2=2)
     redundancy = np.bincount(camera, 2 * relative - taken, count)
+    if config.pooled_noise:
+        squares, redundancy = np.full(count, squares.sum()), np.full(count, redundancy.sum())
     noise_px = np.sqrt(squares / np.maximum(redundancy, 1.0))
     return np.where(redundancy > 1, np.maximum(noise_px, config.least_noise_px), problem.noise_px)
 

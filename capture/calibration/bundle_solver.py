@@ -133,9 +133,9 @@ def covariance(problem: BundleProblem, lines: Linearised, system: NormalEquation
     residual = lines.by_board @ board[problem.view] @ lines.by_board.transpose(0, 2, 1)
     if num_free:
         jacobian = _jacobian(problem, lines, system.columns, num_free, np.ones(len(problem.view)))
-        reduced = (jacobian[:, :num_free] - jacobian[:, num_free:] @ eliminated).reshape(-1, 2, num_free)
+        reduced = (jacobian[:, :num_free].toarray() - jacobian[:, num_free:] @ eliminated).reshape(-1, 2, num_free)
         residual = residual + reduced @ camera @ reduced.transpose(0, 2, 1)
-    spread = eliminated.reshape(-1, 6, num_free)
+    spread = eliminated.reshape(problem.num_instants, 6, num_free)
     marginal = blocks[:, 2] + spread @ camera @ spread.transpose(0, 2, 1)
     return BundleCovariance(system.columns, camera, marginal, residual)
 

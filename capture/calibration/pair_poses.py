@@ -58,7 +58,7 @@ def pair_poses(num_cameras: int, views: Mapping[tuple[int, int], ViewPose]) -> t
 
 
 def robust_mean(poses: Sequence[SE3]) -> SE3:
-    """The geodesic L1 mean of rotations (Hartley et al. 2011) and the geometric median of positions (Weiszfeld 1937)."""
+    """The geodesic L1 mean of rotations (Hartley et al. 2011), the geometric median of positions (Weiszfeld 1937)."""
     turns = np.stack([pose.rotation for pose in poses])
     places_m = np.stack([pose.translation_m for pose in poses])
     few = turns[:: max(1, len(turns) // STARTS)]

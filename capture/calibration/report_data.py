@@ -39,8 +39,8 @@ class HeldOutReport:
 
     Args:
         num_fit_instants, num_scored_instants: how the instants were divided.
-        simultaneous: every corner triangulated as if all shutters had opened together.
-        with_motion: the same with the board's own motion between the shutters and the time offsets taken into account.
+        simultaneous: of the rig as it is delivered, every corner triangulated as if all shutters had opened together.
+        with_motion: of the rig with time offsets, the board's motion between the shutters taken into account.
         own_fit: `simultaneous` of a fit to the scored instants themselves: what no calibration can beat by much.
     """
 
@@ -178,6 +178,8 @@ class CalibrationReport:
         warnings: what a person should know.
         board: the board, as in board.toml.
         intrinsics: "fixed", "prior" or "free".
+        timing: "estimated" where the rig holds for shutters that open when the time offsets say, "simultaneous" where
+            it holds for frames that are taken together as their stamps pair them.
         world_frame: how the world was fixed.
         root_id: the camera that the covariances are relative to.
         num_instants, num_observations, num_removed: instants, corner observations, and outliers removed.
@@ -196,6 +198,7 @@ class CalibrationReport:
     warnings: tuple[str, ...]
     board: Mapping[str, Any]
     intrinsics: str
+    timing: str
     world_frame: str
     root_id: str
     num_instants: int

@@ -80,7 +80,7 @@ class RigBundle:
 def rig_bundle(
     observations: BoardObservations, lenses: Sequence[Intrinsics], views: Mapping[tuple[int, int], ViewPose],
     world_from_camera: Mapping[int, SE3], root: int, mode: IntrinsicsMode, priors: PriorConfig,
-    *, instants: np.ndarray | None = None, noise_px: float = 0.5,
+    *, instants: np.ndarray | None = None, noise_px: float = 0.5, every: bool = False,
 ) -> RigBundle:  # fmt: skip
     """The bundle adjustment of some cameras over some instants.
 
@@ -94,6 +94,7 @@ def rig_bundle(
         priors: what is known before.
         instants: the instants that take part; None = all.
         noise_px: a first guess of the noise per axis.
+        every: keep instants whose board nobody could place; their poses then mean nothing.
     """
     cameras = np.array(sorted(world_from_camera))
     wanted = np.isin(observations.camera, cameras)
@@ -101,6 +102,8 @@ def rig_bundle(
         wanted &= np.isin(observations.instant, instants)
     rows = np.flatnonzero(wanted)
     boards = _first_boards(observations, rows, lenses, views, world_from_camera)
+    if every:
+        boards = {int(instant): SE3.identity() for instant in np.unique(observations.instant[rows])} | boards
     rows = rows[np.isin(observations.instant[rows], np.array(sorted(boards), dtype=int))]
     times_s = _times_s(observations)
     used = np.unique(observations.instant[rows])
