@@ -1,19 +1,24 @@
 """Sparse bundle adjustment of a rig: Levenberg-Marquardt with a robust loss, outliers, noise and covariances.
 
 Triggs et al. 2000 (bundle adjustment), Huber 1964 (the loss), Foerstner 1979 (one variance per camera from the
-redundancy of its observations), Baarda 1968 (removal by studentised residuals).
+redundancy of its observations), Baarda 1968 (removal by studentised residuals), MacKay 1992 (how wide a prior is, from
+the data).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import QualityError
-from .bundle_problem import BundleProblem, BundleState, Linearised, linearise
+from .bundle_problem import LENS, BundleProblem, BundleState, Linearised, linearise
 from .bundle_solver import BundleCovariance, covariance, normal_equations, solve_step
+
+LENS_GROUPS = (slice(0, 2), slice(2, 4), slice(4, 12))
+FACTORS = (0.02, 10.0)
+AS_GIVEN = (0.4, 2.5)
+DOUBT = 0.0003
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +33,18 @@ class BundleConfig:
         max_iterations: of Levenberg-Marquardt, in each round.
         smallest_gain: relative fall of the cost below which a round has converged.
         least_noise_px: no camera is believed to be better than this.
+        learn_priors: find from the corners how good the given lenses are, and narrow or widen their priors accordingly.
         pooled_noise: one noise for all cameras; for where it is not the corners that are uncertain but their time.
     """
 
     huber_sigmas: float = 3.0
     outlier_sigmas: float = 4.5
     largest_outlier_share: float = 0.05
-    outlier_rounds: int = 4
+    outlier_rounds: int = 8
     max_iterations: int = 60
     smallest_gain: float = 1e-8
     least_noise_px: float = 0.02
+    learn_priors: bool = False
     pooled_noise: bool = False
 
 
@@ -74,7 +81,7 @@ def rms_length(vectors: np.ndarray) -> float:
 
 def adjust(
     problem: BundleProblem, start: BundleState, config: BundleConfig | None = None,
-    *, remove_outliers: bool = True, find_noise: bool = True, progress: Callable[[float], None] | None = None,
+    *, remove_outliers: bool = True, find_noise: bool = True,
 ) -> BundleResult:  # fmt: skip
     """Find the state that explains the corners best.
 
@@ -84,36 +91,43 @@ def adjust(
         config: see BundleConfig.
         remove_outliers: drop corners whose studentised residual is too long, and adjust again.
         find_noise: estimate the noise of each camera from its own residuals.
-        progress: called with the share of the work that is done.
 
     Raises:
         QualityError: the corners do not determine the rig.
     """
     config = config or BundleConfig()
     state, kept, iterations = start, np.ones(len(problem.view), dtype=bool), 0
-    rounds = config.outlier_rounds if (remove_outliers or find_noise) else 1
-    for index in range(rounds + 1):
+    rounds = config.outlier_rounds if (remove_outliers or find_noise) else 0
+    given = problem.lens_sigma
+    for done in range(rounds + 1):
         part = problem.only(kept)
         state, taken = _descend(part, state, config)
         iterations += taken
         lines = linearise(part, state)
         weights = _weights(part, lines, config)
-        try:
-            spread = covariance(part, lines, normal_equations(part, state, lines, weights))
-        except np.linalg.LinAlgError as error:
-            raise _undetermined() from error
-        if progress is not None:
-            progress((index + 1) / (rounds + 1))
-        if index == rounds:
+        if done == rounds:
             break
+        spread = _spread(part, state, lines, weights)
         noise_px = _noise(part, lines, weights, spread, config) if find_noise else problem.noise_px
         removed = _outliers(part, lines, spread, noise_px, config) if remove_outliers else np.zeros(0, dtype=int)
+        sigma = _lens_sigma(part, state, spread, given) if config.learn_priors else given
         settled = np.allclose(noise_px, problem.noise_px, rtol=0.01) and not len(removed)
-        problem = replace(problem, noise_px=noise_px)
+        settled &= np.allclose(sigma, problem.lens_sigma, rtol=0.2)
+        problem = replace(problem, noise_px=noise_px, lens_sigma=sigma)
         kept[np.flatnonzero(kept)[removed]] = False
         if settled:
             break
+    part = problem.only(kept)
+    lines = linearise(part, state)
+    spread = _spread(part, state, lines, _weights(part, lines, config))
     return BundleResult(problem, state, linearise(problem, state).residuals_px, kept, spread, iterations)
+
+
+def _spread(problem: BundleProblem, state: BundleState, lines: Linearised, weights: np.ndarray) -> BundleCovariance:
+    try:
+        return covariance(problem, lines, normal_equations(problem, state, lines, weights))
+    except np.linalg.LinAlgError as error:
+        raise _undetermined() from error
 
 
 def _descend(problem: BundleProblem, state: BundleState, config: BundleConfig) -> tuple[BundleState, int]:
@@ -176,6 +190,28 @@ def _noise(
         squares, redundancy = np.full(count, squares.sum()), np.full(count, redundancy.sum())
     noise_px = np.sqrt(squares / np.maximum(redundancy, 1.0))
     return np.where(redundancy > 1, np.maximum(noise_px, config.least_noise_px), problem.noise_px)
+
+
+def _lens_sigma(problem: BundleProblem, state: BundleState, spread: BundleCovariance, given: np.ndarray) -> np.ndarray:
+    """(c, 12) how wide the priors of the lenses should be: one factor each for focal lengths, centres and distortion.
+
+    The squared changes, in sigmas of what was given, over the number of them that the corners determine. A factor near
+    one says no more than chance does, and is not applied.
+    """
+    posterior = np.stack([np.diagonal(spread.of_camera(index))[LENS] for index in range(problem.num_cameras)])
+    sigma, changed = given.copy(), (state.lenses - problem.lens_prior) ** 2
+    for columns in LENS_GROUPS:
+        free = given[:, columns] > 0
+        if not free.any():
+            continue
+        determined = np.clip(1 - posterior[:, columns][free] / problem.lens_sigma[:, columns][free] ** 2, 0, 1)
+        squares = changed[:, columns][free] / given[:, columns][free] ** 2
+        doubt = DOUBT * free.sum()
+        factor = np.sqrt((squares.sum() + doubt) / (determined.sum() + doubt))
+        if AS_GIVEN[0] < factor < AS_GIVEN[1]:
+            continue
+        sigma[:, columns] = given[:, columns] * np.clip(factor, *FACTORS)
+    return sigma
 
 
 def _outliers(

@@ -12,7 +12,7 @@ from ..arrays import read_only
 from ..camera import Intrinsics
 from ..errors import InputError
 
-NO_TIME = -1
+NO_TIME = np.iinfo(np.int64).min
 
 
 class FlatBoard(Protocol):

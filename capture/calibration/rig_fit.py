@@ -99,6 +99,7 @@ def fit_rig(
         replace(priors, time_offset_s=0.0) if together else priors, instants=instants,
     )  # fmt: skip
     problem = bundle.problem
+    config = replace(config, learn_priors=mode == "prior")
     if together:
         problem = without_motion(bundle).problem
         config = replace(

@@ -1,0 +1,110 @@
+"""From files to a calibrated rig: read the board and what was filmed, calibrate, and add what depth has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..camera import CameraModel, CameraRig
+from ..geometry import SE3
+from ..rig_file import read_rig
+from ..storage import StoredRecording, open_recording
+from .board import read_board
+from .depth_terms import BoardView, DepthTerms, depth_terms
+from .observations import NO_TIME, BoardObservations
+from .report_data import plain_value
+from .rig_calibration import CalibrationConfig, RigCalibration, calibrate_rig
+from .sources import read_observations
+
+DEPTH_VIEWS = 40
+NEAREST_NS = 5_000_000
+READING_SHARE = 0.6
+
+
+def calibrate_source(
+    source: Path, board_file: Path, config: CalibrationConfig | None = None, *, start_file: Path | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> RigCalibration:  # fmt: skip
+    """Calibrate the rig that filmed a board.
+
+    Args:
+        source: a recording, a plain folder, or a folder of videos; see sources.
+        board_file: board.toml.
+        config: see CalibrationConfig.
+        start_file: rig.json whose world and lenses are kept as the start.
+        progress: called with the name of the step and the share that is done.
+
+    Raises:
+        InputError, QualityError: see `read_observations` and `calibrate_rig`.
+    """
+    config, told = config or CalibrationConfig(), progress or (lambda step, share: None)
+    board = read_board(board_file)
+    told("looking for the board", 0.0)
+    observations = read_observations(source, board)
+    recording = open_recording(source) if (source / "recording.json").exists() else None
+    models = {} if recording is None else recording.cameras
+    start = None if start_file is None else read_rig(start_file, models or None)
+    found = calibrate_rig(
+        observations, config, models=models, start=start, board=_board_values(board),
+        progress=lambda step, share: told(step, READING_SHARE + (1 - READING_SHARE) * share),
+    )  # fmt: skip
+    if recording is None:
+        return found
+    terms = {
+        name: term for name, model in models.items()
+        if name in found.rig.cameras and (term := _depth(recording, observations, found, name, model)) is not None
+    }  # fmt: skip
+    return with_depth(found, terms)
+
+
+def with_depth(found: RigCalibration, terms: Mapping[str, DepthTerms]) -> RigCalibration:
+    """The calibration with the corrections of depth lenses in rig and report."""
+    cameras = {
+        name: camera if name not in terms else replace(camera, color_from_depth=terms[name].color_from_depth)
+        for name, camera in found.rig.cameras.items()
+    }
+    rig = CameraRig(cameras, found.rig.world_frame, found.rig.covariance, found.rig.calibrated_ns)
+    reports = tuple(
+        replace(camera, depth=terms[camera.camera_id].report) if camera.camera_id in terms else camera
+        for camera in found.report.cameras
+    )
+    return replace(found, rig=rig, report=replace(found.report, cameras=reports))
+
+
+def _depth(
+    recording: StoredRecording, observations: BoardObservations, found: RigCalibration, name: str, model: CameraModel
+) -> DepthTerms | None:
+    """What the boards say of one camera's depth lens."""
+    if model.depth is None or not recording.has_stream(name, "depth"):
+        return None
+    number = observations.camera_ids.index(name)
+    stamps_ns = recording.timestamps_ns(name)
+    seen = np.unique(observations.instant[observations.camera == number])
+    instants = [int(instant) for instant in seen if int(instant) in found.world_from_board]
+    camera_from_world, views = found.rig[name].camera_from_world, []
+    for instant in instants[:: max(1, len(instants) // DEPTH_VIEWS)]:
+        time_ns = int(observations.times_ns[instant, number])
+        position = int(np.argmin(np.abs(stamps_ns - time_ns))) if time_ns != NO_TIME else instant
+        if time_ns != NO_TIME and abs(int(stamps_ns[position]) - time_ns) > NEAREST_NS:
+            continue
+        depth_m = recording.frame(name, position).depth_m
+        pose = found.fit.start.views.get((number, instant))
+        if depth_m is not None:
+            board: SE3 = camera_from_world @ found.world_from_board[instant]
+            views.append(BoardView(depth_m, board if pose is None else _nearer(board, pose.camera_from_board)))
+    return depth_terms(found.rig[name], observations.board.points_m, views)
+
+
+def _nearer(joint: SE3, single: SE3) -> SE3:
+    """The joint pose of the board, unless the board moved between shutters: then the camera's own view of it."""
+    moved = (joint.inverse() @ single).distance_m()
+    return joint if moved < 0.002 else single
+
+
+def _board_values(board: Any) -> dict[str, Any]:
+    values = asdict(board) if is_dataclass(board) and not isinstance(board, type) else {}
+    return {key: plain_value(value) for key, value in values.items() if key != "points_m"}
