@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..camera import CameraModel, CameraRig
-from ..geometry import SE3
 from ..rig_file import read_rig
 from ..storage import StoredRecording, open_recording
 from .board import read_board
@@ -83,26 +82,17 @@ def _depth(
         return None
     number = observations.camera_ids.index(name)
     stamps_ns = recording.timestamps_ns(name)
-    seen = np.unique(observations.instant[observations.camera == number])
-    instants = [int(instant) for instant in seen if int(instant) in found.world_from_board]
-    camera_from_world, views = found.rig[name].camera_from_world, []
+    instants = [instant for camera, instant in sorted(found.color_from_board) if camera == number]
+    views = []
     for instant in instants[:: max(1, len(instants) // DEPTH_VIEWS)]:
         time_ns = int(observations.times_ns[instant, number])
-        position = int(np.argmin(np.abs(stamps_ns - time_ns))) if time_ns != NO_TIME else instant
-        if time_ns != NO_TIME and abs(int(stamps_ns[position]) - time_ns) > NEAREST_NS:
+        position = int(np.argmin(np.abs(stamps_ns - time_ns)))
+        if time_ns == NO_TIME or abs(int(stamps_ns[position]) - time_ns) > NEAREST_NS:
             continue
-        depth_m = recording.frame(name, position).depth_m
-        pose = found.fit.start.views.get((number, instant))
+        depth_m = recording.frame(name, position, color=False, corrected=False).depth_m
         if depth_m is not None:
-            board: SE3 = camera_from_world @ found.world_from_board[instant]
-            views.append(BoardView(depth_m, board if pose is None else _nearer(board, pose.camera_from_board)))
+            views.append(BoardView(depth_m, found.color_from_board[number, instant]))
     return depth_terms(found.rig[name], observations.board.points_m, views)
-
-
-def _nearer(joint: SE3, single: SE3) -> SE3:
-    """The joint pose of the board, unless the board moved between shutters: then the camera's own view of it."""
-    moved = (joint.inverse() @ single).distance_m()
-    return joint if moved < 0.002 else single
 
 
 def _board_values(board: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..camera import CameraModel, CameraRig, Intrinsics
 from ..errors import InputError, QualityError
 from ..geometry import SE3, nearest_rotation
 from .bundle import BundleConfig
+from .bundle_problem import place
 from .report_build import camera_reports, pair_reports, time_offset
 from .report_data import CalibrationReport, DepthReport, HeldOutReport, PairReport
 from .rig_bundle import IntrinsicsMode, PriorConfig
@@ -59,6 +60,7 @@ class RigCalibration:
         report: all that is known of it.
         offsets_s: by camera id, seconds to add to its stamps, and one sigma; the prior's where nothing is known.
         world_from_board: the board by instant of the observations.
+        color_from_board: by (camera, instant) number, the board before the lens when its shutter opened.
         fit: the adjustment behind it.
     """
 
@@ -66,6 +68,7 @@ class RigCalibration:
     report: CalibrationReport
     offsets_s: Mapping[str, tuple[float, float]]
     world_from_board: Mapping[int, SE3]
+    color_from_board: Mapping[tuple[int, int], SE3]
     fit: RigFit
 
 
@@ -126,7 +129,7 @@ def calibrate_rig(
     told("done", 1.0)
     names = [observations.camera_ids[int(camera)] for camera in fit.bundle.cameras]
     offsets = {name: time_offset(timed, int(c))[:2] for name, c in zip(names, fit.bundle.cameras, strict=True)}
-    return RigCalibration(rig, report, offsets, boards, fit)
+    return RigCalibration(rig, report, offsets, boards, _boards_in_view(timed), fit)
 
 
 def _lenses(observations: BoardObservations, given: Mapping[str, Intrinsics | None]) -> list[Intrinsics]:
@@ -240,8 +243,6 @@ def _rig(
 
 def with_color(model: CameraModel, lens: Intrinsics) -> CameraModel:
     """A camera with another colour lens."""
-    from dataclasses import replace
-
     return replace(model, color=lens)
 
 
@@ -251,6 +252,16 @@ def _boards(fit: RigFit, new_from_root: SE3) -> dict[int, SE3]:
         int(instant): new_from_root @ SE3(state.board_rotation[i], state.board_position_m[i])
         for i, instant in enumerate(fit.bundle.instants)
     }
+
+
+def _boards_in_view(fit: RigFit) -> dict[tuple[int, int], SE3]:
+    problem, state = fit.result.problem, fit.result.state
+    placement = place(problem, state)
+    return {
+        (int(fit.bundle.cameras[camera]), int(fit.bundle.instants[problem.view_instant[view]])):
+            state.camera_from_world(camera) @ SE3(placement.rotation[view], placement.position_m[view])
+        for view, camera in enumerate(problem.view_camera.tolist())
+    }  # fmt: skip
 
 
 def _map(observations: BoardObservations, rig: CameraRig, boards: Mapping[int, SE3], fit: RigFit) -> Any:

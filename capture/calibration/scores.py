@@ -120,8 +120,8 @@ def _nearest_to_rays(
     """(g, 3) the points nearest to the rays of each group; a pixel that its lens has no ray for is left out here."""
     rays = np.empty((len(camera), 3))
     for index in np.unique(camera):
-        lens = lens_from_row(state.lenses[index], lenses[index])
-        rays[camera == index] = lens.back_project(pixels[camera == index], 1.0)
+        mine, lens = np.equal(camera, index), lens_from_row(state.lenses[index], lenses[index])
+        rays[mine] = lens.back_project(pixels[mine], 1.0)
     sound = np.isfinite(rays).all(axis=1)
     rays = np.where(sound[:, None], rays, [0.0, 0.0, 1.0])
     rays = np.einsum("nji,nj->ni", state.rotation[camera], rays / np.linalg.norm(rays, axis=1, keepdims=True))

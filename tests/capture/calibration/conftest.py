@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from ortwin.capture.calibration.observations import NO_TIME, BoardObservations
 from ortwin.capture.calibration.rotations import exp_rotation
 from ortwin.capture.camera import Intrinsics
@@ -79,7 +78,7 @@ def simulated(
         value = (wave.size * np.sin(wave.rate * time_s + wave.phase)).sum(axis=1)
         down = np.diag([1.0, -1.0, -1.0])  # the printed side looks up
         turn = exp_rotation(value[:3] * 1.8) @ down
-        return SE3(turn, value[3:] + [0.0, 0.0, 0.9] - turn @ middle_m)
+        return SE3(turn, value[3:] + np.array([0.0, 0.0, 0.9]) - turn @ middle_m)
 
     columns_of: dict[str, list] = {"camera": [], "instant": [], "point": [], "pixels_px": []}
     times_ns = np.full((num_instants, len(CAMERA_IDS)), NO_TIME, dtype=np.int64)
