@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..camera import CameraModel, CameraRig
+from ..depth_correction import DepthCorrection
 from ..rig_file import read_rig
 from ..storage import StoredRecording, open_recording
 from .board import read_board
@@ -63,9 +64,10 @@ def calibrate_source(
 def with_depth(found: RigCalibration, terms: Mapping[str, DepthTerms]) -> RigCalibration:
     """The calibration with the corrections of depth lenses in rig and report."""
     cameras = {
-        name: camera if name not in terms else replace(camera, color_from_depth=terms[name].color_from_depth)
-        for name, camera in found.rig.cameras.items()
-    }
+        name: camera if name not in terms else replace(
+            camera, color_from_depth=terms[name].color_from_depth, depth_correction=_correction(terms[name])
+        ) for name, camera in found.rig.cameras.items()
+    }  # fmt: skip
     rig = CameraRig(cameras, found.rig.world_frame, found.rig.covariance, found.rig.calibrated_ns)
     reports = tuple(
         replace(camera, depth=terms[camera.camera_id].report) if camera.camera_id in terms else camera
@@ -93,6 +95,10 @@ def _depth(
         if depth_m is not None:
             views.append(BoardView(depth_m, found.color_from_board[number, instant]))
     return depth_terms(found.rig[name], observations.board.points_m, views)
+
+
+def _correction(terms: DepthTerms) -> DepthCorrection:
+    return DepthCorrection(terms.bias_m, terms.scale, covariance=terms.covariance[np.ix_([1, 0], [1, 0])])
 
 
 def _board_values(board: Any) -> dict[str, Any]:

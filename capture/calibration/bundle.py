@@ -19,6 +19,7 @@ LENS_GROUPS = (slice(0, 2), slice(2, 4), slice(4, 12))
 FACTORS = (0.02, 10.0)
 AS_GIVEN = (0.4, 2.5)
 DOUBT = 0.0003
+ROUGH_GAIN = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class BundleConfig:
         largest_outlier_share: of the corners of one camera, the share that may be removed.
         outlier_rounds: how often outliers are looked for; the noise per camera is found anew in each round.
         max_iterations: of Levenberg-Marquardt, in each round.
-        smallest_gain: relative fall of the cost below which a round has converged.
+        smallest_gain: relative fall of the cost below which the last round has converged.
         least_noise_px: no camera is believed to be better than this.
         learn_priors: find from the corners how good the given lenses are, and narrow or widen their priors accordingly.
         pooled_noise: one noise for all cameras; for where it is not the corners that are uncertain but their time.
@@ -99,14 +100,12 @@ def adjust(
     state, kept, iterations = start, np.ones(len(problem.view), dtype=bool), 0
     rounds = config.outlier_rounds if (remove_outliers or find_noise) else 0
     given = problem.lens_sigma
-    for done in range(rounds + 1):
+    for _ in range(rounds):
         part = problem.only(kept)
-        state, taken = _descend(part, state, config)
+        state, taken = _descend(part, state, config, ROUGH_GAIN)
         iterations += taken
         lines = linearise(part, state)
         weights = _weights(part, lines, config)
-        if done == rounds:
-            break
         spread = _spread(part, state, lines, weights)
         noise_px = _noise(part, lines, weights, spread, config) if find_noise else problem.noise_px
         removed = _outliers(part, lines, spread, noise_px, config) if remove_outliers else np.zeros(0, dtype=int)
@@ -118,9 +117,10 @@ def adjust(
         if settled:
             break
     part = problem.only(kept)
+    state, taken = _descend(part, state, config, config.smallest_gain)
     lines = linearise(part, state)
     spread = _spread(part, state, lines, _weights(part, lines, config))
-    return BundleResult(problem, state, linearise(problem, state).residuals_px, kept, spread, iterations)
+    return BundleResult(problem, state, linearise(problem, state).residuals_px, kept, spread, iterations + taken)
 
 
 def _spread(problem: BundleProblem, state: BundleState, lines: Linearised, weights: np.ndarray) -> BundleCovariance:
@@ -130,7 +130,9 @@ def _spread(problem: BundleProblem, state: BundleState, lines: Linearised, weigh
         raise _undetermined() from error
 
 
-def _descend(problem: BundleProblem, state: BundleState, config: BundleConfig) -> tuple[BundleState, int]:
+def _descend(
+    problem: BundleProblem, state: BundleState, config: BundleConfig, smallest_gain: float
+) -> tuple[BundleState, int]:
     """Levenberg-Marquardt to the nearest minimum, with the noise and the corners as they are."""
     damping, lines = 1e-4, linearise(problem, state)
     cost = _cost(problem, state, lines, config)
@@ -152,7 +154,7 @@ def _descend(problem: BundleProblem, state: BundleState, config: BundleConfig) -
                 return state, iteration + 1
         gain = (cost - candidate_cost) / max(cost, 1e-300)
         state, lines, cost, damping = candidate, candidate_lines, candidate_cost, max(damping / 6, 1e-12)
-        if gain < config.smallest_gain:
+        if gain < smallest_gain:
             return state, iteration + 1
     return state, config.max_iterations
 
