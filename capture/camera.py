@@ -14,6 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from .arrays import Covariance6, Pixels, Points, read_only
+from .depth_correction import DepthCorrection
 from .errors import InputError
 from .geometry import SE3
 
@@ -255,6 +256,8 @@ class CameraModel:
         depth: the depth lens, or None.
         color_from_depth: the pose of the depth lens in the colour lens frame; identity when depth is registered.
         depth_unit_m: metres per raw depth count.
+        depth_correction: how depth as read becomes true depth; changes nothing where nobody calibrated it.
+        sensor: name of the sensor in `capture.noise.SENSOR_NOISE`, or "" where it is not known.
     """
 
     camera_id: str
@@ -262,12 +265,15 @@ class CameraModel:
     depth: Intrinsics | None
     color_from_depth: SE3
     depth_unit_m: float = 0.001
+    depth_correction: DepthCorrection = field(default_factory=DepthCorrection, kw_only=True)
+    sensor: str = field(default="", kw_only=True)
 
     def placed(self, world_from_camera: SE3) -> Camera:
         """This camera at a place in the world."""
         return Camera(
-            self.camera_id, self.color, self.depth, self.color_from_depth, self.depth_unit_m, world_from_camera
-        )
+            self.camera_id, self.color, self.depth, self.color_from_depth, self.depth_unit_m, world_from_camera,
+            depth_correction=self.depth_correction, sensor=self.sensor,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)

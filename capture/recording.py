@@ -35,8 +35,12 @@ class Recording(Protocol):
         """(t,) int64 frame number of each frame position of a camera (gaps allowed)."""
         ...
 
-    def frame(self, camera_id: str, position: int, *, color: bool = True, depth: bool = True) -> RGBDFrame:
+    def frame(
+        self, camera_id: str, position: int, *, color: bool = True, depth: bool = True, corrected: bool = True
+    ) -> RGBDFrame:
         """The frame at a position in [0, t); what is not asked for is not decoded and comes as None.
+
+        Depth is corrected as the rig says, unless `corrected` is False.
 
         Raises:
             InputError: the frame is damaged; names file, camera, frame and time.

@@ -208,6 +208,7 @@ def camera_to_json(camera: CameraModel) -> dict[str, Any]:
         "depth": None if camera.depth is None else lens_to_json(camera.depth),
         "color_from_depth": pose_to_json(camera.color_from_depth),
         "depth_unit_m": camera.depth_unit_m,
+        **({"sensor": camera.sensor} if camera.sensor else {}),
     }
 
 
@@ -221,4 +222,5 @@ def camera_from_json(name: str, value: Mapping[str, Any], where: str) -> CameraM
         None if value["depth"] is None else lens_from_json(value["depth"], f"{where}, depth"),
         pose_from_json(value["color_from_depth"], f"{where}, color_from_depth"),
         float(value["depth_unit_m"]),
+        sensor=str(value.get("sensor", "")),
     )

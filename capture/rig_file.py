@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .camera import Camera, CameraModel, CameraRig, Intrinsics
+from .depth_correction import DepthCorrection, correction_from_json, correction_to_json
 from .errors import InputError
 from .files import canonical_json, write_atomic
 from .geometry import SE3
@@ -102,6 +103,8 @@ def rig_to_json(rig: CameraRig) -> dict[str, Any]:
         if camera.depth is not None:
             value[name]["depth"] = lens_to_json(camera.depth)
             value[name]["color_from_depth"] = pose_to_json(camera.color_from_depth)
+            if not camera.depth_correction.is_identity:
+                value[name]["depth_correction"] = correction_to_json(camera.depth_correction)
         if name in rig.covariance:
             value[name]["covariance"] = rig.covariance[name].tolist()
     return value
@@ -182,4 +185,10 @@ def _camera_from_json(name: str, entry: Any, model: CameraModel | None, where: s
             )
     pose = pose_from_json(entry["world_from_camera"], f"{where}, world_from_camera")
     unit_m = model.depth_unit_m if model is not None else 0.001
-    return CameraModel(name, color, depth, color_from_depth, unit_m).placed(pose)
+    correction = DepthCorrection() if model is None else model.depth_correction
+    if entry.get("depth_correction") is not None:
+        correction = correction_from_json(entry["depth_correction"], f"{where}, depth_correction")
+    sensor = "" if model is None else model.sensor
+    return CameraModel(name, color, depth, color_from_depth, unit_m, depth_correction=correction, sensor=sensor).placed(
+        pose
+    )

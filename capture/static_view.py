@@ -198,7 +198,7 @@ def _median_images(recording: Recording, camera_id: str) -> tuple[np.ndarray, np
     damaged = False
     for position in spread(len(recording.timestamps_ns(camera_id)), MAX_MEDIAN_FRAMES):
         try:
-            frame = recording.frame(camera_id, position)
+            frame = recording.frame(camera_id, position, corrected=False)
         except InputError:
             damaged = True
             continue

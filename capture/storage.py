@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import RawDepthImage, Times
-from .camera import CameraModel, CameraRig
+from .camera import Camera, CameraModel, CameraRig
 from .clock import ClockModel
 from .clock_file import read_clocks
 from .errors import InputError
@@ -58,6 +58,7 @@ class StoredRecording:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._rig_cache: tuple[tuple[int, int, int] | None, Mapping[str, Camera]] = (None, {})
         head = read_sealed(self.path / "recording.json")
         if head["schema_version"] > SCHEMA_VERSION:
             raise InputError(
@@ -116,6 +117,17 @@ class StoredRecording:
                 todo=f"ortwin register {self.path}   or   ortwin rig set {self.path} rig.json",
             )
         return read_rig(self.path / "rig.json", self.cameras)
+
+    @property
+    def _placed(self) -> Mapping[str, Camera]:
+        """The cameras of the rig; read anew only when rig.json changed, because every frame asks."""
+        if not self.has_rig:
+            return {}
+        status = (self.path / "rig.json").stat()
+        stamp = status.st_mtime_ns, status.st_size, status.st_ino
+        if self._rig_cache[0] != stamp:
+            self._rig_cache = stamp, self.rig.cameras
+        return self._rig_cache[1]
 
     @property
     def clocks(self) -> Mapping[str, ClockModel]:
@@ -204,12 +216,20 @@ class StoredRecording:
         except InputError as error:
             raise self._damage(self.path, camera_id, position, error.what) from error
 
-    def frame(self, camera_id: str, position: int, *, color: bool = True, depth: bool = True) -> RGBDFrame:
-        """The frame at a position; what is not asked for is not decoded and comes as None."""
+    def frame(
+        self, camera_id: str, position: int, *, color: bool = True, depth: bool = True, corrected: bool = True
+    ) -> RGBDFrame:
+        """The frame at a position; what is not asked for is not decoded and comes as None.
+
+        Depth is corrected as the rig says, unless `corrected` is False: who estimates a correction needs what was read.
+        """
         raw = self.depth_raw(camera_id, position) if depth else None
         depth_m = None
         if raw is not None:
             depth_m = raw.astype(np.float32) * np.float32(self.cameras[camera_id].depth_unit_m)
+            placed = self._placed.get(camera_id) if corrected else None
+            if placed is not None and placed.depth is not None:
+                depth_m = placed.depth_correction.apply(depth_m, placed.depth)
             depth_m.flags.writeable = False
         color_rgb = self.color_rgb(camera_id, position) if color else None
         if color_rgb is not None:

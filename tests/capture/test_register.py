@@ -111,7 +111,9 @@ class RoomRecording:
     def indices(self, camera_id: str) -> np.ndarray:
         return np.arange(NUM_FRAMES, dtype=np.int64)
 
-    def frame(self, camera_id: str, position: int, *, color: bool = True, depth: bool = True) -> RGBDFrame:
+    def frame(
+        self, camera_id: str, position: int, *, color: bool = True, depth: bool = True, corrected: bool = True
+    ) -> RGBDFrame:
         rng = np.random.default_rng([position, *camera_id.encode()])
         depth_m, picture = self._images[camera_id]
         noisy = depth_m + rng.normal(size=depth_m.shape) * DepthNoise().sigma_m(depth_m)
@@ -239,7 +241,9 @@ class HalfBlindRecording(RoomRecording):
         )
         return self
 
-    def frame(self, camera_id: str, position: int, *, color: bool = True, depth: bool = True) -> RGBDFrame:
+    def frame(
+        self, camera_id: str, position: int, *, color: bool = True, depth: bool = True, corrected: bool = True
+    ) -> RGBDFrame:
         if camera_id in self.blind and depth:
             raise InputError("a frame is damaged")
         return super().frame(camera_id, position, color=color, depth=depth)
