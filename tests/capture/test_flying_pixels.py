@@ -1,0 +1,57 @@
+"""Flying pixels between two walls are found; surfaces, thin ones and slanted ones too, are kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ortwin.capture.camera import Intrinsics
+from ortwin.capture.flying_pixels import FlyingPixelConfig, find_flying, without_flying
+from ortwin.capture.noise import DepthNoise
+
+LENS = Intrinsics(500.0, 500.0, 159.5, 119.5, 320, 240)
+
+
+def _counts(depth_m: np.ndarray, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    noisy = depth_m + rng.normal(size=depth_m.shape) * DepthNoise().sigma_m(depth_m)
+    return np.where(depth_m > 0, np.rint(noisy * 1000), 0).astype(np.uint16)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pixels_between_two_walls_fly(seed: int) -> None:
+    rng = np.random.default_rng(100 + seed)
+    depth_m = np.full((240, 320), 3.0)
+    depth_m[:, 160:] = 1.5
+    flies = np.zeros(depth_m.shape, bool)
+    rows = np.flatnonzero(rng.random(240) < 0.5)
+    flies[rows, 159] = True
+    depth_m[rows, 159] = rng.uniform(1.7, 2.8, len(rows))
+    found = find_flying(_counts(depth_m, seed), 0.001, LENS)
+    # Two flying pixels in a column of 120 rarely agree: recall can lose those only.
+    assert (found & flies).sum() >= 0.9 * flies.sum()
+    assert (found & ~flies).sum() <= 0.0005 * flies.size
+
+
+@pytest.mark.parametrize("tangent", [0.0, 1.0, 3.0])
+def test_a_slanted_wall_stays(tangent: float) -> None:
+    x = LENS.rays()[..., 0].astype(np.float64)
+    depth_m = 2.5 / (1 + tangent * x)
+    assert find_flying(_counts(depth_m, 1), 0.001, LENS).mean() < 1e-3
+
+
+@pytest.mark.parametrize("width_px", [3, 5])
+def test_a_thin_rod_stays(width_px: int) -> None:
+    depth_m = np.full((240, 320), 3.0)
+    depth_m[:, 100 : 100 + width_px] = 1.5
+    found = find_flying(_counts(depth_m, 2), 0.001, LENS)
+    assert found[:, 98 : 102 + width_px].mean() < 0.01
+
+
+def test_an_empty_image_and_a_filter_turned_off() -> None:
+    nothing = np.zeros((240, 320), np.uint16)
+    assert not find_flying(nothing, 0.001, LENS).any()
+    lonely = np.full((240, 320), 3000, np.uint16)
+    lonely[50, 50] = 2000
+    assert find_flying(lonely, 0.001, LENS)[50, 50]
+    assert without_flying(lonely, 0.001, LENS)[50, 50] == 0
+    assert not find_flying(lonely, 0.001, LENS, FlyingPixelConfig(enabled=False)).any()
