@@ -1,10 +1,10 @@
 """Flying pixels: returns that hang in the air between the border of one thing and what lies behind it.
 
 A sensor whose pixel sees two surfaces answers with a depth between them. Such a return has next to no companion: the
-pixels around it lie before or behind it. A return of a real surface, even of a thin or slanted one, has companions along
-it. So a return flies when too few returns around it lie on one surface with it and at least one beside it does not; a
-return that is alone because nothing beside it came back is left to others. (The edge tests of Sabov and Krueger
-2008 and the vendors' filters compare depths along a line; counting over 5x5 pixels survives noise.)
+pixels around it lie before or behind it. A return of a real surface, even of a thin or slanted one, has companions
+along it. So a return flies when too few returns around it lie on one surface with it and at least one beside it does
+not; a return that is alone because nothing beside it came back is left to others. (The edge tests of Sabov and
+Krueger 2008 and the vendors' filters compare depths along a line; counting over 5x5 pixels survives noise.)
 """
 
 from __future__ import annotations
