@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import QualityError
-from .bundle_problem import LENS, BundleProblem, BundleState, Linearised, linearise
+from .bundle_problem import LENS, BundleProblem, BundleState, Linearised, linearise, motion_px
 from .bundle_solver import BundleCovariance, covariance, normal_equations, solve_step
 
 LENS_GROUPS = (slice(0, 2), slice(2, 4), slice(4, 12))
@@ -112,7 +112,7 @@ def adjust(
         sigma = _lens_sigma(part, state, spread, given) if config.learn_priors else given
         settled = np.allclose(noise_px, problem.noise_px, rtol=0.01) and not len(removed)
         settled &= np.allclose(sigma, problem.lens_sigma, rtol=0.2)
-        problem = replace(problem, noise_px=noise_px, lens_sigma=sigma)
+        problem = replace(problem, noise_px=noise_px, lens_sigma=sigma, motion_px=motion_px(problem, state))
         kept[np.flatnonzero(kept)[removed]] = False
         if settled:
             break
@@ -161,14 +161,14 @@ def _descend(
 
 def _normalised(problem: BundleProblem, lines: Linearised) -> np.ndarray:
     """(n,) lengths of the residuals in sigmas of their camera."""
-    return np.linalg.norm(lines.residuals_px, axis=1) / problem.noise_px[problem.camera]
+    return np.linalg.norm(lines.residuals_px, axis=1) / problem.sigma_px
 
 
 def _weights(problem: BundleProblem, lines: Linearised, config: BundleConfig) -> np.ndarray:
     """(n,) weights 1/px^2 by Huber's loss."""
     length = _normalised(problem, lines)
     huber = config.huber_sigmas / np.maximum(length, config.huber_sigmas)
-    return huber / problem.noise_px[problem.camera] ** 2
+    return huber / problem.sigma_px**2
 
 
 def _cost(problem: BundleProblem, state: BundleState, lines: Linearised, config: BundleConfig) -> float:
@@ -184,8 +184,10 @@ def _noise(
 ) -> np.ndarray:
     """(c,) noise of each camera: its weighted squares over its redundancy."""
     camera, count = problem.camera, problem.num_cameras
-    relative = weights * problem.noise_px[camera] ** 2
-    squares = np.bincount(camera, relative * (lines.residuals_px**2).sum(axis=1), count)
+    relative = weights * problem.sigma_px**2
+    squares = np.bincount(
+        camera, weights * problem.noise_px[camera] ** 2 * (lines.residuals_px**2).sum(axis=1), count
+    )  # fmt: skip
     taken = weights * np.trace(spread.residual, axis1=1, axis2=2)
     redundancy = np.bincount(camera, 2 * relative - taken, count)
     if config.pooled_noise:
@@ -221,8 +223,9 @@ def _outliers(
 ) -> np.ndarray:
     """Indices of the corners to remove: the longest studentised residuals, not too many of any camera."""
     camera = problem.camera
-    floor = 0.1 * noise_px[camera] ** 2
-    own = noise_px[camera, None, None] ** 2 * np.eye(2) - spread.residual
+    square = noise_px[camera] ** 2 + problem.motion_px[problem.view] ** 2
+    floor = 0.1 * square
+    own = square[:, None, None] * np.eye(2) - spread.residual
     own[:, [0, 1], [0, 1]] = np.maximum(own[:, [0, 1], [0, 1]], floor[:, None])
     own[:, 0, 1] = own[:, 1, 0] = np.clip(
         own[:, 0, 1], -0.9 * np.sqrt(own[:, 0, 0] * own[:, 1, 1]), 0.9 * np.sqrt(own[:, 0, 0] * own[:, 1, 1])

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..geometry import SE3
-from .board_motion import BoardPlacement, place_boards
+from .board_motion import NOBODY, BoardPlacement, place_boards
 from .lens_jacobian import NUM_LENS, project_lenses
-from .rotations import cross_matrix, exp_rotation
+from .rotations import cross_matrix, exp_rotation, log_rotation
 
 NUM_CAMERA = 6 + NUM_LENS + 1
+JERK_SHARE = 0.5
+MOST_MOTION_PX = 50.0
+NEAREST_BOARD_M = 0.1
 POSE, LENS, OFFSET = slice(0, 6), slice(6, 18), 18
 
 
@@ -66,6 +69,7 @@ class BundleProblem:
         free_pose: (c,) bool, False for the camera that fixes the world.
         lens_prior, lens_sigma: (c, 12) mean and sigma of each lens number; sigma 0 = held, inf = nothing known.
         offset_sigma_s: (c,) sigma of the time offset about 0; 0 = held.
+        motion_px: (v,) by how much a view may err because nobody knows exactly how the board moved.
     """
 
     view: np.ndarray
@@ -83,6 +87,12 @@ class BundleProblem:
     lens_prior: np.ndarray
     lens_sigma: np.ndarray
     offset_sigma_s: np.ndarray
+    motion_px: np.ndarray
+
+    @property
+    def sigma_px(self) -> np.ndarray:
+        """(n,) standard deviation of each corner per axis, motion included."""
+        return np.hypot(self.noise_px[self.camera], self.motion_px[self.view])
 
     @property
     def camera(self) -> np.ndarray:
@@ -155,6 +165,31 @@ def place(problem: BundleProblem, state: BundleState) -> BoardPlacement:
         state.board_rotation, state.board_position_m, problem.times_s, problem.before, problem.after,
         problem.view_instant, delay_s,
     )  # fmt: skip
+
+
+def motion_px(problem: BundleProblem, state: BundleState) -> np.ndarray:
+    """(v,) by how much the curve of the board between its instants may be wrong at the time of each view, in pixels.
+
+    A parabola errs by a sixth of the third difference of the poses, times the share of an interval that the view lies
+    away from its instant; the third difference is that between the bows of neighbouring instants.
+    """
+    here, instant = np.arange(problem.num_instants), problem.view_instant
+    there = (problem.before != NOBODY) & (problem.after != NOBODY)
+    before, after = np.where(there, problem.before, here), np.where(there, problem.after, here)
+    reach_m = float(np.linalg.norm(problem.points_m, axis=1).max(initial=0.0)) / 2
+    middle = problem.points_m.mean(axis=0) if len(problem.points_m) else np.zeros(3)
+    center_m = state.board_rotation @ middle + state.board_position_m
+    back = log_rotation(state.board_rotation[before] @ state.board_rotation.transpose(0, 2, 1))
+    forth = log_rotation(state.board_rotation[after] @ state.board_rotation.transpose(0, 2, 1))
+    bow_m = np.concatenate([center_m[after] + center_m[before] - 2 * center_m, (back + forth) * reach_m], axis=1) / 2
+    change_m = [np.linalg.norm(bow_m - np.where(there[k], bow_m[k].T, 0.0).T, axis=1) for k in (before, after)]
+    jerk_m = np.where(there, np.maximum(*change_m), 0.0)
+    interval_s = np.where(there, (problem.times_s[after] - problem.times_s[before]) / 2, 1.0)
+    camera = problem.view_camera
+    away_s = np.abs(problem.view_delay_s + state.offsets_s[camera])
+    seen_m = np.einsum("vij,vj->vi", state.rotation[camera], center_m[instant]) + state.position_m[camera]
+    per_m = state.lenses[camera, 0] / np.maximum(seen_m[:, 2], NEAREST_BOARD_M)
+    return np.minimum(JERK_SHARE * jerk_m[instant] * per_m * away_s / interval_s[instant], MOST_MOTION_PX)
 
 
 def linearise(problem: BundleProblem, state: BundleState) -> Linearised:

@@ -17,7 +17,7 @@ from .bundle_problem import NUM_CAMERA, BundleProblem, BundleState, Linearised
 
 BAND = 17
 INSTANTS_AT_ONCE = 64
-FLOOR = 1e-12
+FLOOR = 1e-3  # of the information of a board that nobody sees: a sigma of 30 m or rad
 
 
 class NormalEquations(NamedTuple):
@@ -59,7 +59,7 @@ def normal_equations(
     boards = sparse.triu(hessian[num_free:, num_free:]).tocoo()
     band = np.zeros((BAND + 1, 6 * problem.num_instants))
     band[BAND + boards.row - boards.col, boards.col] = boards.data
-    band[BAND] = np.maximum(band[BAND], FLOOR)
+    band[BAND] += FLOOR
     return NormalEquations(
         columns, camera, hessian[num_free:, :num_free].toarray(), band, gradient[:num_free], gradient[num_free:]
     )

@@ -136,6 +136,7 @@ def rig_bundle(
         lens_prior=lens_rows(chosen),
         lens_sigma=np.stack([priors.lens_sigma(lens, mode) for lens in chosen]),
         offset_sigma_s=np.where(is_root | ~np.isfinite(middle_s).any(), 0.0, priors.time_offset_s),
+        motion_px=np.zeros(len(keys)),
     )
     poses = [world_from_camera[int(camera)].inverse() for camera in cameras]
     start = BundleState(

@@ -47,7 +47,7 @@ def bundle() -> tuple[BundleProblem, BundleState]:
         view, points_m, np.zeros((len(view), 2)), np.tile(np.arange(cameras), instants),
         np.repeat(np.arange(instants), cameras), rng.normal(0, 0.02, cameras * instants), times_s, before, after,
         np.array([False, True, False]), np.ones(cameras), np.array([False, True, True]), lenses,
-        np.full((cameras, 12), 0.05), np.array([0.0, 0.05, 0.05]),
+        np.full((cameras, 12), 0.05), np.array([0.0, 0.05, 0.05]), np.zeros(cameras * instants),
     )  # fmt: skip
     return problem, replace(state, offsets_s=state.offsets_s * [0, 1, 1])
 

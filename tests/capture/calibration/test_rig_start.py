@@ -127,7 +127,7 @@ def scatter_of(
     problem = replace(
         bundle.problem, view=view, points_m=np.zeros((len(view), 3)),
         pixels_px=pixels[view] + rng.normal(0, noise_px, (len(view), 2)), view_camera=np.arange(cameras),
-        view_instant=np.zeros(cameras, dtype=int), view_delay_s=np.zeros(cameras),
+        view_instant=np.zeros(cameras, dtype=int), view_delay_s=np.zeros(cameras), motion_px=np.zeros(cameras),
         fisheye=np.zeros(cameras, dtype=bool),
     )  # fmt: skip
     state = replace(
