@@ -125,7 +125,7 @@ def _stand(
     backgrounds = {}
     for done, name in enumerate(names):
         tell("background", done, len(names))
-        backgrounds[name] = estimate_background(recording, name, config.background)
+        backgrounds[name] = estimate_background(recording, name, config.background, rig[name])
     tell("room", 0, 1)
     span_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
     scene = build_static_room(rig, backgrounds, config.room)
@@ -151,7 +151,7 @@ def _move(
         scene.restore(archive.facts("moving", first - 1)["state"])
     for number in range(first, len(spans)):
         instants = np.flatnonzero((sync.times_ns >= spans[number][0]) & (sync.times_ns < spans[number][1]))
-        reader = FrameReader(recording, sync)
+        reader = FrameReader(recording, sync, rig)
         rows: list[tuple[int, Sighting]] = []
         for instant in instants.tolist():
             time_ns = int(sync.times_ns[instant])

@@ -71,7 +71,10 @@ class BackgroundModel:
 
 
 def estimate_background(
-    recording: StoredRecording, camera_id: str, config: BackgroundConfig | None = None
+    recording: StoredRecording,
+    camera_id: str,
+    config: BackgroundConfig | None = None,
+    camera: CameraModel | None = None,
 ) -> BackgroundModel:
     """Estimate the background of one camera.
 
@@ -83,18 +86,19 @@ def estimate_background(
         recording: where the frames come from; damaged frames are passed over.
         camera_id: which camera.
         config: see BackgroundConfig.
+        camera: the camera as calibrated, whose correction of depth holds; None = as the recording has it.
 
     Raises:
         InputError: the camera has no depth at all, or none of its frames can be read.
     """
     config = config or BackgroundConfig()
-    model = recording.cameras[camera_id]
+    model = camera or recording.cameras[camera_id]
     if model.depth is None or not recording.has_stream(camera_id, "depth"):
         raise InputError(
             "the camera has no depth", where=f"camera {camera_id}", todo="the standing room needs depth of every camera"
         )
     positions = _spread(recording, camera_id, config.num_samples)
-    samples = [image for p in positions if (image := _read(recording.depth_raw, camera_id, p)) is not None]
+    samples = [image for p in positions if (image := _read(recording.depth_counts, model, p)) is not None]
     if not samples:
         raise InputError("no depth frame of the camera can be read", where=f"camera {camera_id}")
     stack = np.stack(samples, axis=-1)
@@ -106,7 +110,7 @@ def estimate_background(
         np.where(hits > 0, noise_m / np.sqrt(np.maximum(hits, 1)), 0).astype(np.float32),
         noise_m,
         (hits / stack.shape[-1]).astype(np.float32),
-        _empty_room_color(recording, camera_id, _nearest_room(depth_m, noise_m, config), config),
+        _empty_room_color(recording, model, _nearest_room(depth_m, noise_m, config), config),
     )
 
 
@@ -127,32 +131,32 @@ def _spread(recording: StoredRecording, camera_id: str, count: int) -> list[int]
     return [int(position) for position in order[places]]
 
 
-def _read(read: Callable[[str, int], np.ndarray | None], camera_id: str, position: int) -> np.ndarray | None:
+def _read(read: Callable[[Any, int], np.ndarray | None], camera: str | CameraModel, position: int) -> np.ndarray | None:
     try:
-        return read(camera_id, position)
+        return read(camera, position)
     except InputError:
         return None
 
 
 def _empty_room_color(
-    recording: StoredRecording, camera_id: str, nearest_m: np.ndarray, config: BackgroundConfig
+    recording: StoredRecording, camera: CameraModel, nearest_m: np.ndarray, config: BackgroundConfig
 ) -> np.ndarray | None:
     """The median colour of the pixels in front of which nothing stood.
 
     Args:
-        recording, camera_id: where the frames come from.
+        recording, camera: where the frames come from.
         nearest_m: (h, w) on the depth grid: what is nearer than this stands in front.
         config: see BackgroundConfig.
     """
     from ._background_kernel import visible_median
 
     images, hidden = [], []
-    for position in _spread(recording, camera_id, config.num_color_samples):
-        image = _read(recording.color_rgb, camera_id, position)
+    for position in _spread(recording, camera.camera_id, config.num_color_samples):
+        image = _read(recording.color_rgb, camera.camera_id, position)
         if image is not None:
             images.append(image)
-            depth_raw = _read(recording.depth_raw, camera_id, position)
-            hidden.append(_in_front(recording.cameras[camera_id], depth_raw, nearest_m, image.shape[:2], config))
+            depth_raw = _read(recording.depth_counts, camera, position)
+            hidden.append(_in_front(camera, depth_raw, nearest_m, image.shape[:2], config))
     if not images:
         return None
     return _in_bands(visible_median, np.stack(images, axis=2), np.stack(hidden, axis=2))

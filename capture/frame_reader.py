@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .camera import CameraModel, CameraRig
 from .errors import InputError
 from .storage import StoredRecording
 from .sync import ABSENT, SyncTable
@@ -47,9 +48,11 @@ class FrameReader:
     Args:
         recording: where the frames are.
         sync: which frame belongs to which instant.
+        rig: the cameras as calibrated, whose corrections of depth hold; None = depth as read.
     """
 
-    def __init__(self, recording: StoredRecording, sync: SyncTable) -> None:
+    def __init__(self, recording: StoredRecording, sync: SyncTable, rig: CameraRig | None = None) -> None:
+        self.cameras: Mapping[str, CameraModel] = {**recording.cameras, **(rig.cameras if rig else {})}
         self.recording, self.sync = recording, sync
         self.gaps: list[Gap] = []
         self.reduction = {
@@ -61,7 +64,7 @@ class FrameReader:
         """Two functions that read raw depth and colour of a camera at an instant; None where there is none."""
 
         def depth(name: str) -> np.ndarray | None:
-            return self._read(instant, name, lambda position: self.recording.depth_raw(name, position))
+            return self._read(instant, name, lambda position: self.recording.depth_counts(self.cameras[name], position))
 
         def color(name: str) -> np.ndarray | None:
             reduction = self.reduction[name]

@@ -202,6 +202,17 @@ class StoredRecording:
         except InputError as error:
             raise self._damage(self.path, camera_id, position, error.what) from error
 
+    def depth_counts(self, camera: CameraModel, position: int) -> RawDepthImage | None:
+        """(h, w) uint16 counts of a frame position, corrected as `camera` says; or None.
+
+        Raises:
+            InputError: the frame is damaged.
+        """
+        raw = self.depth_raw(camera.camera_id, position)
+        if raw is None or camera.depth is None:
+            return raw
+        return camera.depth_correction.apply_raw(raw, camera.depth_unit_m, camera.depth)
+
     def color_rgb(self, camera_id: str, position: int, reduction: int = 1) -> np.ndarray | None:
         """(h, w, 3) uint8 colour of a frame position at 1 / reduction of its size, or None.
 

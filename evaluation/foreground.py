@@ -110,10 +110,14 @@ def twin_masks(twin: Twin, recording: StoredRecording) -> MaskReader | None:
     if twin.archive.head["inputs"]["recording_blake3"] != recording.content_hash():
         return None
     config = config_from_mapping(MaskConfig, twin.archive.head["config"]["dynamic"]["mask"])
-    cameras = {
-        name: DynamicMask.from_background(model, twin.archive.read_background(name), config)
+    models = {
+        name: twin.rig.cameras.get(name, model)
         for name, model in recording.cameras.items()
         if recording.has_stream(name, "depth")
+    }
+    cameras = {
+        name: DynamicMask.from_background(model, twin.archive.read_background(name), config)
+        for name, model in models.items()
     }
     positions = {name: {int(i): p for p, i in enumerate(recording.indices(name))} for name in cameras}
 
@@ -122,7 +126,7 @@ def twin_masks(twin: Twin, recording: StoredRecording) -> MaskReader | None:
         if position is None:
             return None
         try:
-            depth_raw = recording.depth_raw(camera_id, position)
+            depth_raw = recording.depth_counts(models[camera_id], position)
         except InputError:  # a damaged frame has no mask
             return None
         return None if depth_raw is None else cameras[camera_id].of(depth_raw)

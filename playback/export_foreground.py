@@ -1,4 +1,4 @@
-"""Foreground masks: which depth pixels of a recording are not the standing room. Silhouettes, hence only on request."""
+"""Masks of depth pixels: what is not the standing room, and what flies. Silhouettes, hence only on request."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import numpy as np
 
 from ..capture.config import config_from_mapping
 from ..capture.errors import ConfigError, InputError
+from ..capture.flying_pixels import FlyingPixelConfig, find_flying
 from ..capture.storage import StoredRecording
 from ..facade import Twin
 from ..reconstruction.dynamic_mask import DynamicMask, MaskConfig
 
-MOVING = 255
+MOVING = FLYING = 255
 
 
 def write_foreground(twin: Twin, recording: StoredRecording, out: Path) -> None:
-    """Write foreground/<camera_id>/NNNNNN.png, 8-bit, 0 = room, in the geometry and numbering of the depth images.
+    """Write foreground/<camera_id>/NNNNNN.png and flying/<camera_id>/NNNNNN.png, in the geometry of the depth images.
+
+    8-bit, 255 = moves, or flies; 0 = room, or real; numbered as the depth images.
 
     Frames that are damaged or have no depth get no mask.
 
@@ -34,18 +37,25 @@ def write_foreground(twin: Twin, recording: StoredRecording, out: Path) -> None:
         raise ConfigError(
             "the twin was built from another recording", where=str(recording.path), todo="give the one that was built"
         )
-    config = config_from_mapping(MaskConfig, twin.archive.head["config"]["dynamic"]["mask"])
-    for name, model in recording.cameras.items():
+    settings = twin.archive.head["config"]["dynamic"]
+    config = config_from_mapping(MaskConfig, settings["mask"])
+    flying = config_from_mapping(FlyingPixelConfig, settings.get("flying", {}))
+    for name, built in recording.cameras.items():
+        model = twin.rig.cameras.get(name, built)
         if not recording.has_stream(name, "depth"):
             continue
         mask = DynamicMask.from_background(model, twin.archive.read_background(name), config)
-        folder = out / "foreground" / name
-        folder.mkdir(parents=True)
+        folders = [out / kind / name for kind in ("foreground", "flying")]
+        for folder in folders:
+            folder.mkdir(parents=True)
         for position, index in enumerate(recording.indices(name).tolist()):
             try:
-                depth_raw = recording.depth_raw(name, position)
+                depth_raw = recording.depth_counts(model, position)
             except InputError:
                 continue
             if depth_raw is not None:
-                image = np.where(mask.of(depth_raw), np.uint8(MOVING), np.uint8(0))
-                (folder / f"{index:06d}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
+                flies = find_flying(depth_raw, model.depth_unit_m, model.depth, flying) if model.depth else None
+                for folder, found, value in zip(folders, (mask.of(depth_raw), flies), (MOVING, FLYING), strict=True):
+                    if found is not None:
+                        image = np.where(found, np.uint8(value), np.uint8(0))
+                        (folder / f"{index:06d}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())

@@ -12,6 +12,7 @@ import numpy as np
 from ..capture.arrays import RawDepthImage
 from ..capture.background import BackgroundModel
 from ..capture.camera import CameraRig
+from ..capture.flying_pixels import FlyingPixelConfig, find_flying
 from .clusters import Cluster, ClusterConfig, find_clusters
 from .dynamic_mask import DynamicMask, MaskConfig
 from .follower import Follower, TrackingConfig
@@ -32,12 +33,14 @@ class DynamicConfig:
         spacing_rad: angle between lifted pixels; rows and columns in between are passed over.
         surface_voxel_m: surface points are thinned to one per voxel of this edge.
         thickness_m: the thinnest part of a moving thing (a hand); so much lies hidden behind each seen point.
+        flying: which returns hang in the air and are left out of what moves.
         mask, cluster, tracking, visibility: the stages' own settings.
     """
 
     spacing_rad: float = 0.004
     surface_voxel_m: float = 0.025
     thickness_m: float = 0.04
+    flying: FlyingPixelConfig = field(default_factory=FlyingPixelConfig)
     mask: MaskConfig = field(default_factory=MaskConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
@@ -146,6 +149,8 @@ class DynamicScene:
                 return depth_raw, None
             moving = self.masks[name].of(depth_raw)
             lens, flying_m = self.rig[name].depth, self.config.mask.flying_m
+            if lens is not None and self.config.flying.enabled:
+                moving &= ~find_flying(depth_raw, self.rig[name].depth_unit_m, lens, self.config.flying)
             stride_px = 1 if lens is None else max(1, round(self.config.spacing_rad * lens.fx_px))
             return depth_raw, lift_moving(self.rig[name], index, depth_raw, moving, stride_px, flying_m)
 
