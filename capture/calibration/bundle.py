@@ -20,6 +20,7 @@ FACTORS = (0.02, 10.0)
 AS_GIVEN = (0.4, 2.5)
 DOUBT = 0.0003
 ROUGH_GAIN = 1e-5
+MOTION_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ class BundleConfig:
     huber_sigmas: float = 3.0
     outlier_sigmas: float = 4.5
     largest_outlier_share: float = 0.05
-    outlier_rounds: int = 8
-    max_iterations: int = 60
+    outlier_rounds: int = 6
+    max_iterations: int = 30
     smallest_gain: float = 1e-8
     least_noise_px: float = 0.02
     learn_priors: bool = False
@@ -100,7 +101,7 @@ def adjust(
     state, kept, iterations = start, np.ones(len(problem.view), dtype=bool), 0
     rounds = config.outlier_rounds if (remove_outliers or find_noise) else 0
     given = problem.lens_sigma
-    for _ in range(rounds):
+    for done in range(rounds):
         part = problem.only(kept)
         state, taken = _descend(part, state, config, ROUGH_GAIN)
         iterations += taken
@@ -112,7 +113,9 @@ def adjust(
         sigma = _lens_sigma(part, state, spread, given) if config.learn_priors else given
         settled = np.allclose(noise_px, problem.noise_px, rtol=0.01) and not len(removed)
         settled &= np.allclose(sigma, problem.lens_sigma, rtol=0.2)
-        problem = replace(problem, noise_px=noise_px, lens_sigma=sigma, motion_px=motion_px(problem, state))
+        moved_px = motion_px(problem, state) if done < MOTION_ROUNDS else problem.motion_px
+        settled &= done >= MOTION_ROUNDS
+        problem = replace(problem, noise_px=noise_px, lens_sigma=sigma, motion_px=moved_px)
         kept[np.flatnonzero(kept)[removed]] = False
         if settled:
             break
