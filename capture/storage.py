@@ -143,6 +143,10 @@ class StoredRecording:
         """(t,) rig time of each frame position of a camera, in stored order."""
         return self.clocks[camera_id].rig_ns(self._index[camera_id]["device_ns"])
 
+    def device_ns(self, camera_id: str) -> Times:
+        """(t,) int64 the device's own time of each frame position of a camera, in stored order."""
+        return self._index[camera_id]["device_ns"]
+
     def indices(self, camera_id: str) -> Times:
         """(t,) frame number of each frame position of a camera."""
         return self._index[camera_id]["index"]

@@ -62,7 +62,7 @@ def score_flying_pixels(
     """Score the pixels that were called flying; None where the truth has no room, no poses or no clocks for it.
 
     At most 12 frames per camera are compared, evenly spread; the true surfaces are those of the instant nearest to the
-    frame, so that frames more than a quarter of a step away from one are left out.
+    true time of the frame, so that frames more than a quarter of a step away from one are left out.
     """
     if truth.room_vertices_m is None or truth.poses is None or truth.clocks is None or truth.folder is None:
         return None
@@ -149,10 +149,10 @@ def _frames(recording: StoredRecording, truth: Truth) -> list[tuple[str, int, in
     """Camera, frame index, position and instant of the frames to compare."""
     found = []
     for camera_id, indices in mask_frames(truth).items():
-        if camera_id not in recording.cameras or camera_id not in (truth.poses or {}):
+        if any(camera_id not in known for known in (recording.cameras, truth.poses or {}, truth.clocks or {})):
             continue
         position = {int(index): place for place, index in enumerate(recording.indices(camera_id))}
-        times_ns = recording.timestamps_ns(camera_id)
+        times_ns = (truth.clocks or {})[camera_id].rig_ns(recording.device_ns(camera_id))
         for index in spread([index for index in indices if index in position], MOST_FRAMES):
             time_ns = int(times_ns[position[index]])
             instant = int(np.abs(truth.times_ns - time_ns).argmin())
