@@ -17,11 +17,11 @@ def test_noise_grows_with_range_and_slant(sensor: str) -> None:
 
 
 def test_published_figures() -> None:
-    assert noise_of("azure_kinect_nfov").sigma_m(np.array(3.5)) <= 0.017
+    assert noise_of("azure_kinect_nfov").sigma_m(np.array([3.5]))[0] <= 0.017
     nguyen = 0.0012 + 0.0019 * (Z_M - 0.4) ** 2
     assert (noise_of("structured_light").sigma_m(Z_M) >= nguyen).all()
     stereo = noise_of("realsense_d455")
-    ratio = stereo.sigma_m(np.array(6.0)) / stereo.sigma_m(np.array(3.0))
+    ratio = stereo.sigma_m(np.array([6.0]))[0] / stereo.sigma_m(np.array([3.0]))[0]
     assert 3.7 < ratio < 4.0
 
 
