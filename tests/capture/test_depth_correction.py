@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from ortwin.capture.background import estimate_background
 from ortwin.capture.camera import CameraModel, CameraRig, Intrinsics
 from ortwin.capture.depth_correction import BEND_POWERS, DepthCorrection
 from ortwin.capture.errors import InputError
@@ -92,3 +94,14 @@ def test_impossible_corrections_name_the_camera(value) -> None:
 def test_another_grid_is_refused() -> None:
     with pytest.raises(InputError, match="10x10"):
         BENT.apply(np.ones((10, 10), np.float32), LENS)
+
+
+def test_a_background_stands_where_the_corrected_depth_is(tmp_path) -> None:
+    model = CameraModel("cam_1", LENS, LENS, SE3.identity())
+    path = tmp_path / "a.recording"
+    with RecordingWriter(path, [model], fps=30.0, source={}) as writer:
+        for index in range(6):
+            writer.append("cam_1", index, index * 33_000_000, None, np.full((48, 64), 2000, np.uint16), None)
+    recording, bent = open_recording(path), replace(model, depth_correction=DepthCorrection(0.01, 1.02))
+    assert np.allclose(estimate_background(recording, "cam_1").depth_m, 2.0, atol=0.001)
+    assert np.allclose(estimate_background(recording, "cam_1", None, bent).depth_m, 2.05, atol=0.001)
