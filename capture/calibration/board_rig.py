@@ -47,6 +47,8 @@ def calibrate_source(
     observations = read_observations(source, board)
     recording = open_recording(source) if (source / "recording.json").exists() else None
     models = {} if recording is None else recording.cameras
+    if recording is not None and config.timing == "auto":  # a recording has clocks that can be put right
+        config = replace(config, timing="estimated")
     start = None if start_file is None else read_rig(start_file, models or None)
     found = calibrate_rig(
         observations, config, models=models, start=start, board=_board_values(board),

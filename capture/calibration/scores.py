@@ -119,8 +119,8 @@ def _nearest_to_rays(
 ) -> np.ndarray:  # fmt: skip
     """(g, 3) the points nearest to the rays of each group; a pixel that its lens has no ray for is left out here."""
     rays = np.empty((len(camera), 3))
-    for index in np.unique(camera):
-        mine, lens = np.equal(camera, index), lens_from_row(state.lenses[index], lenses[index])
+    for index, like in enumerate(lenses):
+        mine, lens = np.flatnonzero(camera == index), lens_from_row(state.lenses[index], like)
         rays[mine] = lens.back_project(pixels[mine], 1.0)
     sound = np.isfinite(rays).all(axis=1)
     rays = np.where(sound[:, None], rays, [0.0, 0.0, 1.0])
