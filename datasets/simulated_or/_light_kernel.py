@@ -7,67 +7,128 @@ import math
 import numba
 import numpy as np
 
-#: Neighbours share their light where their surfaces are one: same direction, and in one plane.
-SAME_DIRECTION, SAME_PLANE_M = 0.92, 0.03
+from ._render_kernel import smooth_normal
+
+GOLDEN_RAD = 2.399963229728653
+#: Farther from the normal than this, the fortieth power of a half vector's cosine is nearly nothing.
+HIGHLIGHT_COSINE = np.float32(0.9)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _normal(points_m, face):
+    """The unit normal of a face; one without an area looks up."""
+    i, j, k = face
+    ax, ay, az = points_m[j, 0] - points_m[i, 0], points_m[j, 1] - points_m[i, 1], points_m[j, 2] - points_m[i, 2]
+    bx, by, bz = points_m[k, 0] - points_m[i, 0], points_m[k, 1] - points_m[i, 1], points_m[k, 2] - points_m[i, 2]
+    x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    length = math.sqrt(x * x + y * y + z * z)
+    if length < 1e-20:
+        return 0.0, 0.0, 1.0
+    return x / length, y / length, z / length
 
 
 @numba.njit(cache=True, nogil=True)
-def surface_points(rays, depth_m, normal, face):
-    """(m, 3) places of hits and (m, 3) their normals towards the lens, float32; a normal of 0 where nothing is hit."""
-    places, normals = np.zeros((len(face), 3), np.float32), np.zeros((len(face), 3), np.float32)
-    for i in range(len(face)):
-        if face[i] < 0:
-            continue
-        along = normal[i, 0] * rays[i, 3] + normal[i, 1] * rays[i, 4] + normal[i, 2] * rays[i, 5]
-        sign = -1.0 if along > 0 else 1.0
+def places_on(points_m, faces, face_of, barycentric):
+    """(n, 3) float32 places on faces (n,) in the world, and the normals of these faces."""
+    places, normals = np.empty((len(face_of), 3), np.float32), np.empty((len(face_of), 3), np.float32)
+    for i in range(len(face_of)):
+        face = faces[face_of[i]]
+        s, t = barycentric[i]
+        normals[i] = _normal(points_m, face)
         for k in range(3):
-            places[i, k] = rays[i, k] + rays[i, 3 + k] * depth_m[i]
-            normals[i, k] = sign * normal[i, k]
+            a, b, c = points_m[face[0], k], points_m[face[1], k], points_m[face[2], k]
+            places[i, k] = a + s * (b - a) + t * (c - a)
     return places, normals
 
 
 @numba.njit(cache=True, nogil=True)
-def lamp_rays(places, normals, lamp, radius_m, dither, short_of_m, lift_m):
-    """(m, 6) float32 rays from places towards points of a lamp's level disc, each as long as the way.
+def flat_faces(points_m, faces, normals):
+    """(f,) bool: the normals (n, 3) at the corners of a face are its own."""
+    flat = np.ones(len(faces), np.bool_)
+    for face in range(len(faces)):
+        x, y, z = _normal(points_m, faces[face])
+        for corner in faces[face]:
+            flat[face] &= normals[corner, 0] * x + normals[corner, 1] * y + normals[corner, 2] * z > 0.99999
+    return flat
 
-    Args:
-        places, normals: (m, 3) of the surfaces.
-        lamp: (3,) centre.
-        radius_m: of the disc.
-        dither: (m, 2) float32 in [-1, 1], where on the disc.
-        short_of_m: how far before the lamp whatever is in the way counts as its housing.
-        lift_m: how far off the surface a ray begins.
-    """
-    out = np.zeros((len(places), 6), np.float32)
+
+@numba.njit(cache=True, nogil=True)
+def turns(places):
+    """(n,) float32 angles of chance that depend on nothing but the millimetre at which a place lies."""
+    out = np.empty(len(places), np.float32)
     for i in range(len(places)):
-        x, y, z = places[i] + lift_m * normals[i]
-        dx, dy = lamp[0] + radius_m * dither[i, 0] - x, lamp[1] + radius_m * dither[i, 1] - y
-        dz = lamp[2] - z
-        distance = max(math.sqrt(dx * dx + dy * dy + dz * dz), 1e-6)
-        share = max(1.0 - short_of_m / distance, 1e-3)
-        out[i, 0], out[i, 1], out[i, 2] = x, y, z
-        out[i, 3], out[i, 4], out[i, 5] = dx * share, dy * share, dz * share
+        mixed = np.uint32(2166136261)
+        for k in range(3):
+            mixed = np.uint32((mixed ^ np.uint32(np.int64(math.floor(places[i, k] * 1000.0 + 0.5)))) * 16777619)
+            mixed = np.uint32(mixed ^ (mixed >> np.uint32(15)))
+        out[i] = np.float32(2 * math.pi / 4294967296.0) * mixed
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def sky_rays(places, normals, dither, length_m, lift_m):
-    """(m, 6) float32 rays of a length into the half space over each surface, by the cosine (Malley's method).
+def in_front(places, normals, lamp):
+    """(k,) positions of the places (n, 3) whose front a lamp (3,) can light."""
+    found, count = np.empty(len(places), np.int64), 0
+    for i in range(len(places)):
+        along = 0.0
+        for k in range(3):
+            along += normals[i, k] * (lamp[k] - places[i, k])
+        if along > 0:
+            found[count] = i
+            count += 1
+    return found[:count].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def lamp_rays(places, normals, chosen, turn, lamp, radius_m, sample, samples, short_of_m, lift_m):
+    """(k, 6) float32 rays from places towards points of a lamp's level disc, each as long as the way.
 
     Args:
-        places, normals: (m, 3) of the surfaces.
-        dither: (m, 2) float32 in [0, 1].
+        places, normals: (n, 3) of the surfaces.
+        chosen: (k,) positions of places.
+        turn: (n,) by which the spiral of samples on the disc (Vogel 1979) is turned, radians.
+        lamp: (3,) centre.
+        radius_m: of the disc.
+        sample, samples: which sample of how many.
+        short_of_m: how far before the lamp whatever is in the way counts as its housing.
+        lift_m: how far off the surface a ray begins.
+    """
+    out = np.zeros((len(chosen), 6), np.float32)
+    wide, spiral = radius_m * math.sqrt((sample + 0.5) / samples), sample * GOLDEN_RAD
+    for number in range(len(chosen)):
+        i = chosen[number]
+        x, y, z = places[i] + lift_m * normals[i]
+        dx = lamp[0] + wide * math.cos(spiral + turn[i]) - x
+        dy = lamp[1] + wide * math.sin(spiral + turn[i]) - y
+        dz = lamp[2] - z
+        distance = max(math.sqrt(dx * dx + dy * dy + dz * dz), 1e-6)
+        share = max(1.0 - short_of_m / distance, 1e-3)
+        out[number, 0], out[number, 1], out[number, 2] = x, y, z
+        out[number, 3], out[number, 4], out[number, 5] = dx * share, dy * share, dz * share
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def sky_rays(places, normals, turn, length_m, sample, samples, lift_m):
+    """(n, 6) float32 rays of a length into the half space over each surface, by the cosine (Malley's method).
+
+    Args:
+        places, normals: (n, 3) of the surfaces.
+        turn: (n,) by which the spiral of samples is turned, radians.
         length_m: of the rays.
+        sample, samples: which sample of how many.
         lift_m: how far off the surface a ray begins.
     """
     out = np.zeros((len(places), 6), np.float32)
+    wide = (sample + 0.5) / samples
+    radius, up = math.sqrt(wide), math.sqrt(1.0 - wide)
     for i in range(len(places)):
         nx, ny, nz = normals[i]
         sign = 1.0 if nz >= 0 else -1.0
         a = -1.0 / (sign + nz)
         b = nx * ny * a
-        radius, angle = math.sqrt(dither[i, 0]), 2 * math.pi * dither[i, 1]
-        p, q, up = radius * math.cos(angle), radius * math.sin(angle), math.sqrt(max(1.0 - dither[i, 0], 0.0))
+        angle = sample * GOLDEN_RAD + turn[i]
+        p, q = radius * math.cos(angle), radius * math.sin(angle)
         out[i, :3] = places[i] + lift_m * normals[i]
         out[i, 3] = length_m * (p * (1.0 + sign * nx * nx * a) + q * b + up * nx)
         out[i, 4] = length_m * (p * sign * b + q * (sign + ny * ny * a) + up * ny)
@@ -75,66 +136,89 @@ def sky_rays(places, normals, dither, length_m, lift_m):
     return out
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _same_surface(place, normal, other_place, other_normal):
-    direction = normal[0] * other_normal[0] + normal[1] * other_normal[1] + normal[2] * other_normal[2]
-    if direction < SAME_DIRECTION:
-        return False
-    off = 0.0
-    for k in range(3):
-        off += normal[k] * (other_place[k] - place[k])
-    return abs(off) < SAME_PLANE_M
-
-
 @numba.njit(cache=True, nogil=True)
-def smooth_over_surface(light, places, normals, stride):
-    """(h, w, l) the mean of each value with those of 5x5 neighbours, `stride` apart, that lie on the same surface."""
-    height, width, channels = light.shape
-    out = np.empty_like(light)
-    for row in range(height):
-        for column in range(width):
-            count = 0
-            out[row, column] = 0.0
-            for dy in range(-2 * stride, 2 * stride + 1, stride):
-                for dx in range(-2 * stride, 2 * stride + 1, stride):
-                    y, x = row + dy, column + dx
-                    if y < 0 or x < 0 or y >= height or x >= width:
-                        continue
-                    if (dx or dy) and not _same_surface(
-                        places[row, column], normals[row, column], places[y, x], normals[y, x]
-                    ):
-                        continue
-                    for k in range(channels):
-                        out[row, column, k] += light[y, x, k]
-                    count += 1
-            for k in range(channels):
-                out[row, column, k] /= count
-    return out
+def shade_baked(albedo, rays, face_of, barycentric, normal, depth_m, faces, normals, flat, gloss, lamps, power,
+                corners, start, columns, rows, diffuse, seen):  # fmt: skip
+    """(m, 3) float32 linear light that hits of the room send back to the lens; as _render_kernel.shade, looked up.
 
-
-@numba.njit(cache=True, nogil=True)
-def light_at(pixels, width, places, normals, light, coarse_places, coarse_normals):
-    """(m, l) light of pixels (m,) of an image `width` wide from the values of every second pixel of every second row.
-
-    The nearest four that lie on the same surface are blended; where none does, the nearest is taken.
+    Args:
+        albedo, rays, face_of, barycentric, normal, depth_m, faces, normals, gloss, lamps, power: see there.
+        flat: (f,) bool, faces with one normal.
+        corners, start, columns, rows: of the charts, see LightCharts.
+        diffuse, seen: (n,) and (n, l) at the places of the charts, see RoomLight.
     """
-    rows, columns, channels = light.shape
-    out = np.zeros((len(pixels), channels), np.float32)
-    for i in range(len(pixels)):
-        row, column = pixels[i] // width, pixels[i] % width
-        top, left = min(row // 2, rows - 1), min(column // 2, columns - 1)
-        total = 0.0
-        for y in range(top, min(top + 2, rows)):
-            for x in range(left, min(left + 2, columns)):
-                weight = (1.0 - 0.5 * abs(row - 2 * y)) * (1.0 - 0.5 * abs(column - 2 * x))
-                if weight <= 0 or not _same_surface(places[i], normals[i], coarse_places[y, x], coarse_normals[y, x]):
-                    continue
-                total += weight
-                for k in range(channels):
-                    out[i, k] += weight * light[y, x, k]
-        for k in range(channels):
-            out[i, k] = out[i, k] / total if total > 0 else light[top, left, k]
+    out = np.zeros((len(face_of), 3), np.float32)
+    one, cell, weight = np.float32(1.0), np.zeros(4, np.int64), np.zeros(4, np.float32)
+    for i in range(len(face_of)):
+        face = face_of[i]
+        if face < 0:
+            continue
+        s, t = barycentric[i]
+        r = one - s - t
+        x = r * corners[face, 0, 0] + s * corners[face, 1, 0] + t * corners[face, 2, 0]
+        y = r * corners[face, 0, 1] + s * corners[face, 1, 1] + t * corners[face, 2, 1]
+        width = columns[face]
+        left = min(max(int(x), 0), width - 2)
+        top = min(max(int(y), 0), rows[face] - 2)
+        fx, fy = min(max(x - left, np.float32(0)), one), min(max(y - top, np.float32(0)), one)
+        place = start[face] + top * width + left
+        cell[0], cell[1], cell[2], cell[3] = place, place + 1, place + width, place + width + 1
+        weight[0], weight[1], weight[2], weight[3] = (one - fx) * (one - fy), fx * (one - fy), (one - fx) * fy, fx * fy
+        light = np.float32(0)
+        for k in range(4):
+            light += weight[k] * diffuse[cell[k]]
+        highlight = np.float32(0)
+        if gloss[face] > 0:
+            highlight = _highlight(
+                i, face, rays, barycentric, normal, depth_m, faces, normals, flat, gloss, lamps, power, cell, weight,
+                seen,
+            )  # fmt: skip
+        for k in range(3):
+            out[i, k] = albedo[i, k] * light + highlight
     return out
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _highlight(i, face, rays, barycentric, normal, depth_m, faces, normals, flat, gloss, lamps, power, cell, weight,
+               seen):  # fmt: skip
+    """Blinn's highlight of one hit, from the lamps near to the mirrored direction of view."""
+    dx, dy, dz = rays[i, 3], rays[i, 4], rays[i, 5]
+    length = math.sqrt(dx * dx + dy * dy + dz * dz)
+    vx, vy, vz = -dx / length, -dy / length, -dz / length
+    nx, ny, nz = normal[i]
+    if nx * vx + ny * vy + nz * vz < 0:
+        nx, ny, nz = -nx, -ny, -nz
+    if not flat[face]:
+        nx, ny, nz = smooth_normal(barycentric[i], normals, faces[face], nx, ny, nz)
+    px, py, pz = rays[i, 0] + dx * depth_m[i], rays[i, 1] + dy * depth_m[i], rays[i, 2] + dz * depth_m[i]
+    facing = np.float32(2) * (nx * vx + ny * vy + nz * vz)
+    mx, my, mz = facing * nx - vx, facing * ny - vy, facing * nz - vz
+    highlight = np.float32(0)
+    for lamp in range(len(lamps)):
+        lx, ly, lz = lamps[lamp, 0] - px, lamps[lamp, 1] - py, lamps[lamp, 2] - pz
+        square = max(lx * lx + ly * ly + lz * lz, np.float32(0.09))
+        mirrored = mx * lx + my * ly + mz * lz
+        # A half vector within 25.8 degrees of the normal keeps the lamp within twice that of the mirrored view.
+        if mirrored <= 0 or mirrored * mirrored < np.float32(0.38) * square:
+            continue
+        distance = math.sqrt(square)
+        lx, ly, lz = lx / distance, ly / distance, lz / distance
+        slope = nx * lx + ny * ly + nz * lz
+        if slope <= 0:
+            continue
+        hx, hy, hz = lx + vx, ly + vy, lz + vz
+        middle = math.sqrt(hx * hx + hy * hy + hz * hz)
+        if middle <= np.float32(1e-6):
+            continue
+        half = (nx * hx + ny * hy + nz * hz) / middle
+        if half > HIGHLIGHT_COSINE:
+            share = np.float32(0)
+            for k in range(4):
+                share += weight[k] * seen[cell[k], lamp]
+            eighth = half * half * half * half
+            eighth *= eighth
+            highlight += share * power[lamp] * slope / square * gloss[face] * eighth * eighth * eighth * eighth * eighth
+    return highlight
 
 
 @numba.njit(cache=True, nogil=True)

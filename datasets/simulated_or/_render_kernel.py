@@ -173,6 +173,26 @@ def sample_albedo(face_of, barycentric, depth_m, cosine, pixel_rad, faces, uv, t
     return out
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def smooth_normal(barycentric, normals, face, gx, gy, gz):
+    """The unit normal at a place of a face between those of its corners; its own (gx, gy, gz) tells creases."""
+    nx, ny, nz = np.float32(0), np.float32(0), np.float32(0)
+    s, t = barycentric
+    for corner in range(3):
+        weight = np.float32(1.0) - s - t if corner == 0 else (s if corner == 1 else t)
+        mx, my, mz = normals[face[corner]]
+        along = mx * gx + my * gy + mz * gz
+        if along < 0:
+            mx, my, mz, along = -mx, -my, -mz, -along
+        if along < CREASE_COSINE:
+            mx, my, mz = gx, gy, gz
+        nx += weight * mx
+        ny += weight * my
+        nz += weight * mz
+    scale = max(math.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
+    return nx / scale, ny / scale, nz / scale
+
+
 @numba.njit(cache=True, nogil=True)
 def shade(albedo, rays, face_of, barycentric, normal, depth_m, faces, normals, gloss,
           lamps, power, lit, ambient):  # fmt: skip
@@ -202,21 +222,7 @@ def shade(albedo, rays, face_of, barycentric, normal, depth_m, faces, normals, g
         vx, vy, vz = -dx / length, -dy / length, -dz / length
         if gx * vx + gy * vy + gz * vz < 0:
             gx, gy, gz = -gx, -gy, -gz
-        nx, ny, nz = np.float32(0), np.float32(0), np.float32(0)
-        s, t = barycentric[i]
-        for corner in range(3):
-            weight = np.float32(1.0) - s - t if corner == 0 else (s if corner == 1 else t)
-            mx, my, mz = normals[faces[face, corner]]
-            along = mx * gx + my * gy + mz * gz
-            if along < 0:
-                mx, my, mz, along = -mx, -my, -mz, -along
-            if along < CREASE_COSINE:
-                mx, my, mz = gx, gy, gz
-            nx += weight * mx
-            ny += weight * my
-            nz += weight * mz
-        scale = max(math.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
-        nx, ny, nz = nx / scale, ny / scale, nz / scale
+        nx, ny, nz = smooth_normal(barycentric[i], normals, faces[face], gx, gy, gz)
         px, py, pz = rays[i, 0] + dx * depth_m[i], rays[i, 1] + dy * depth_m[i], rays[i, 2] + dz * depth_m[i]
         light = ambient * (0.8 + 0.2 * nz) * (lit[i, len(lamps)] if shadows else np.float32(1.0))
         highlight = 0.0

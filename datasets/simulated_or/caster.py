@@ -138,9 +138,9 @@ class Caster:
             skin.texture_index, skin.density, atlas.texels, atlas.offset, atlas.height, atlas.width, TO_LINEAR,
         )  # fmt: skip
 
-    def shade(self, hits: Hits, pixel_rad: float, lighting: Lighting, lit: np.ndarray | None = None) -> np.ndarray:
-        """(m, 3) float32 linear light of hits; `lit` is what RoomLight says of them, or None for all light."""
-        lit = np.zeros((0, len(lighting.power) + 1), np.float32) if lit is None else lit
+    def shade(self, hits: Hits, pixel_rad: float, lighting: Lighting) -> np.ndarray:
+        """(m, 3) float32 linear light of hits to which the light of all lamps comes."""
+        lit = np.zeros((0, len(lighting.power) + 1), np.float32)
         return kernel.shade(
             self.albedo(hits, pixel_rad), hits.rays, hits.face, hits.barycentric, hits.normal, hits.depth_m,
             self.skin.faces, self.normals, self.skin.gloss, lighting.places_m, lighting.power, lit,

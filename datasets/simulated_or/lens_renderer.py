@@ -52,6 +52,20 @@ class View:
         return View(self.depth_m.copy(), self.owner.copy(), *copies)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LensTable:
+    """What a lens has wherever it stands: rays of its pixels (h * w, 3) float32 of depth 1, and a grid over them."""
+
+    rays: np.ndarray
+    cells: _Cells
+
+    @classmethod
+    def of(cls, lens: Intrinsics) -> LensTable:
+        """The table of a lens."""
+        rays = lens.rays().reshape(-1, 3)
+        return cls(rays, _Cells(lens, rays))
+
+
 class LensRenderer:
     """Draws what one lens sees from one place.
 
@@ -59,14 +73,18 @@ class LensRenderer:
         lens, world_from_lens: the lens and where it stands.
         lighting: the lamps.
         with_color: draw light (a colour lens), or reflectance (a depth lens).
+        table: what follows from the lens alone, if it is known already.
     """
 
-    def __init__(self, lens: Intrinsics, world_from_lens: SE3, lighting: Lighting, with_color: bool) -> None:
+    def __init__(
+        self, lens: Intrinsics, world_from_lens: SE3, lighting: Lighting, with_color: bool,
+        table: LensTable | None = None,
+    ) -> None:  # fmt: skip
+        table = table or LensTable.of(lens)
         self.lens, self.pose, self.lighting, self.with_color = lens, world_from_lens, lighting, with_color
         self.shape = (lens.height_px, lens.width_px)
-        self.rays = lens.rays().reshape(-1, 3)
+        self.rays, self._cells = table.rays, table.cells
         self.pixel_rad = 1.0 / lens.fx_px
-        self._cells = _Cells(lens)
         self._lens_from_world = world_from_lens.inverse()
 
     def nothing(self) -> View:
@@ -76,10 +94,14 @@ class LensRenderer:
             return View(depth_m, owner, color=np.zeros((*self.shape, 3), np.float32))
         return View(depth_m, owner, *(np.zeros(self.shape, np.float32) for _ in ("cosine", "albedo", "gloss")))
 
-    def draw_room(self, room: Caster) -> View:
-        """What stands, with its shadows; a pixel of the picture on a seam is the mean of four samples."""
+    def draw_room(self, room: Caster, light: RoomLight | None = None) -> View:
+        """What stands; a pixel of the picture on a seam is the mean of four samples.
+
+        Args:
+            room: what stands.
+            light: light and shadow on it; a colour lens sees nothing but black without.
+        """
         view = self.nothing()
-        light = self._room_light(room) if self.with_color else None
         picture = np.full(len(self.rays), -1, np.int32)
         for pixels in self._bands(np.arange(len(self.rays))):
             hits = room.cast(self._world_rays(pixels))
@@ -91,8 +113,7 @@ class LensRenderer:
             for pixels in self._bands(seams(picture.reshape(self.shape), view.depth_m, SEAM_STEP)):
                 for number, quarter in enumerate(QUARTERS):
                     hits = room.cast(self._world_rays(pixels, quarter))
-                    lit = light.at(pixels, hits)
-                    shades = room.shade(hits, self.pixel_rad, self.lighting, lit)
+                    shades = light.shade(room, hits, self.pixel_rad, self.lighting)
                     kernel.mix_samples(pixels, hits.face, shades, nothing, image, np.float32(1 / (number + 1)))
         return view
 
@@ -100,11 +121,6 @@ class LensRenderer:
     def _bands(pixels: np.ndarray) -> Iterator[np.ndarray]:
         """Pixels in pieces that bound the memory."""
         return (pixels[begin : begin + BAND] for begin in range(0, len(pixels), BAND))
-
-    def _room_light(self, room: Caster) -> RoomLight:
-        half = np.arange(len(self.rays)).reshape(self.shape)[::2, ::2]
-        hits = room.cast(self._world_rays(half.ravel()))
-        return RoomLight.over(room, hits, half.shape, self.shape[1], self.lighting)
 
     def draw(self, behind: View, caster: Caster) -> View:
         """A mesh in front of, or behind, what was drawn already; `behind` stays as it is."""
@@ -125,12 +141,14 @@ class LensRenderer:
         kernel.lay_over(pixels, hits.face, skin.owner[hits.face], view.owner.reshape(-1))
         if view.cosine is not None and view.albedo is not None and view.gloss is not None:
             kernel.lay_over(pixels, hits.face, hits.cosine, view.cosine.reshape(-1))
-            grey = caster.albedo(hits, self.pixel_rad).mean(axis=1)
-            kernel.lay_over(pixels, hits.face, grey, view.albedo.reshape(-1))
+            red, green, blue = caster.albedo(hits, self.pixel_rad).T
+            kernel.lay_over(pixels, hits.face, (red + green + blue) / np.float32(3), view.albedo.reshape(-1))
             kernel.lay_over(pixels, hits.face, skin.gloss[hits.face], view.gloss.reshape(-1))
         if view.color is not None:
-            lit = None if room_light is None else room_light.at(pixels, hits)
-            light = caster.shade(hits, self.pixel_rad, self.lighting, lit)
+            if room_light is None:
+                light = caster.shade(hits, self.pixel_rad, self.lighting)
+            else:
+                light = room_light.shade(caster, hits, self.pixel_rad, self.lighting)
             kernel.lay_over(pixels, hits.face, light, view.color.reshape(-1, 3))
 
     def _soften(self, view: View, behind: View, pixels: np.ndarray, caster: Caster) -> None:
@@ -160,8 +178,7 @@ class LensRenderer:
 class _Cells:
     """A grid over the plane at depth 1 in front of a lens, which tells the pixels that triangles may touch."""
 
-    def __init__(self, lens: Intrinsics) -> None:
-        rays = lens.rays().reshape(-1, 3)
+    def __init__(self, lens: Intrinsics, rays: np.ndarray) -> None:
         there = rays[:, 2] > 0
         low, high = rays[there, :2].min(axis=0), rays[there, :2].max(axis=0)
         per_unit = np.array([lens.fx_px, lens.fy_px]) / CELL_PX

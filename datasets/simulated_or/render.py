@@ -18,8 +18,9 @@ from ...capture.geometry import SE3
 from .atlas import Atlas
 from .caster import ROOM_GLOSS, Caster, Lighting, Skin
 from .floor_shadow import FloorShadow
-from .lens_renderer import LensRenderer, View
+from .lens_renderer import LensRenderer, LensTable, View
 from .performance import Performance
+from .room_light import RoomLight
 
 #: Classes of things with bare metal, which mirrors.
 METAL = frozenset({"drill", "saw", "hammer", "scalpel", "screwdriver", "needle_holder", "suction", "tray"})
@@ -77,6 +78,8 @@ class Renderer:
         }
         self._kept: OrderedDict[tuple, _Kept] = OrderedDict()
         self._limit = kept_lenses
+        self._tables: OrderedDict[tuple, LensTable] = OrderedDict()
+        self._light: RoomLight | None = None
         self._joined: OrderedDict[tuple[str, ...], Skin] = OrderedDict()
         self._still = _Still()
 
@@ -143,8 +146,10 @@ class Renderer:
     def _kept_lens(self, lens: Intrinsics, pose: SE3, with_color: bool) -> _Kept:
         key = (lens.key, pose.rotation.tobytes(), pose.translation_m.tobytes(), with_color)
         if key not in self._kept:
-            renderer = LensRenderer(lens, pose, self.lighting, with_color)
-            room = renderer.draw_room(self._room)
+            if with_color and self._light is None:
+                self._light = RoomLight.of(self._room, self.lighting)
+            renderer = LensRenderer(lens, pose, self.lighting, with_color, self._table(lens))
+            room = renderer.draw_room(self._room, self._light if with_color else None)
             floor = None
             if with_color:
                 floor = FloorShadow(room.depth_m, renderer.rays, pose.rotation, pose.translation_m)
@@ -153,6 +158,14 @@ class Renderer:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    def _table(self, lens: Intrinsics) -> LensTable:
+        if lens.key not in self._tables:
+            self._tables[lens.key] = LensTable.of(lens)
+            if len(self._tables) > self._limit:
+                self._tables.popitem(last=False)
+        self._tables.move_to_end(lens.key)
+        return self._tables[lens.key]
 
     def _caster(self, vertices_m: Mapping[str, np.ndarray]) -> Caster | None:
         names = tuple(vertices_m)

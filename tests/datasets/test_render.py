@@ -22,9 +22,10 @@ from ortwin.datasets.simulated_or.blocks import (
 from ortwin.datasets.simulated_or.camera_presets import PRESETS
 from ortwin.datasets.simulated_or.caster import AMBIENT, LAMP_DISTANCE_M, LAMP_LIGHT, Caster, Lighting, Skin
 from ortwin.datasets.simulated_or.lens_renderer import LensRenderer
-from ortwin.datasets.simulated_or.meshes import merge, panel
+from ortwin.datasets.simulated_or.meshes import capsule, merge, panel
 from ortwin.datasets.simulated_or.performance import FIRST_THING, Lamp
 from ortwin.datasets.simulated_or.render import Renderer
+from ortwin.datasets.simulated_or.room_light import RoomLight
 
 BOX, BALL, BOARD = FIRST_THING, FIRST_THING + 1, FIRST_THING + 2
 PERFORMANCE = blocks_performance(seed=3, seconds=8.0)
@@ -160,11 +161,12 @@ def test_light_of_a_matt_sheet_follows_the_formula() -> None:
     floor = panel(np.array([-3.0, 3.0, 0.0]), np.array([6.0, 0, 0]), np.array([0, -6.0, 0]), 0)
     room = Caster(Skin.of(floor, pictures, 0.0), floor.vertices_m, pictures)
     place, offset = np.array([0.4, 0.0, 1.5]), np.array([0.4, 0.0, 1.5])
-    renderer = LensRenderer(lens, look_at((0.0, 1e-3, 1.0), (0.0, 0.0, 0.0)), Lighting.of([Lamp(place)]), True)
+    lighting = Lighting.of([Lamp(place)])
+    renderer = LensRenderer(lens, look_at((0.0, 1e-3, 1.0), (0.0, 0.0, 0.0)), lighting, with_color=True)
     distance = np.linalg.norm(offset)
     lamp = LAMP_LIGHT * LAMP_DISTANCE_M**2 * (offset[2] / distance) / distance**2
     expected = (128 / 255) ** 2.2 * (AMBIENT + lamp)
-    assert renderer.draw_room(room).color[20, 20] == pytest.approx(expected, rel=2e-3)
+    assert renderer.draw_room(room, RoomLight.of(room, lighting)).color[20, 20] == pytest.approx(expected, rel=2e-3)
 
 
 def test_a_sheet_between_lamp_and_floor_throws_a_shadow() -> None:
@@ -177,10 +179,45 @@ def test_a_sheet_between_lamp_and_floor_throws_a_shadow() -> None:
     views = []
     for mesh in (floor, merge([floor, sheet])):
         room = Caster(Skin.of(mesh, pictures, 0.0), mesh.vertices_m, pictures)
-        views.append(LensRenderer(lens, lens_at, lighting, with_color=True).draw_room(room))
+        light = RoomLight.of(room, lighting)
+        views.append(LensRenderer(lens, lens_at, lighting, with_color=True).draw_room(room, light))
     # Under the middle of the sheet nothing of the lamp's disc is seen; only the light from everywhere is left.
     assert views[1].color[20, 20] == pytest.approx((128 / 255) ** 2.2 * AMBIENT, rel=2e-2)
     assert views[0].color[20, 20].min() > 1.5 * views[1].color[20, 20].max()
+
+
+@pytest.mark.parametrize("gloss", [0.0, 0.5])
+def test_light_that_is_looked_up_is_the_light_of_the_formula(gloss: float) -> None:
+    """Where nothing throws a shadow, a room looks as a thing that moves does, up to the blend between places."""
+    lens = Intrinsics(60.0, 60.0, 30.0, 30.0, 61, 61)
+    pictures = Atlas.of([np.full((8, 8, 3), 128, np.uint8)])
+    ball = capsule(0.0, 0.4, 0)
+    floor = panel(np.array([-2.0, 2.0, -3.0]), np.array([4.0, 0, 0]), np.array([0, -4.0, 0]), 0)
+    lighting = Lighting.of([Lamp(np.array([0.9, 0.3, 1.6])), Lamp(np.array([-1.2, 0.2, 1.9]), 0.7)])
+    for mesh in (ball, floor):
+        shape = Caster(Skin.of(mesh, pictures, gloss), mesh.vertices_m, pictures)
+        renderer = LensRenderer(lens, look_at((0.1, -0.2, 1.6), (0.0, 0.0, 0.0)), lighting, with_color=True)
+        hits = shape.cast(renderer._world_rays(np.arange(61 * 61)))
+        looked_up = RoomLight.of(shape, lighting).shade(shape, hits, renderer.pixel_rad, lighting)
+        formula = shape.shade(hits, renderer.pixel_rad, lighting)
+        # Beside its outline the ball shades itself.
+        front = hits.cosine > 0.6
+        assert front.sum() > 300
+        assert np.abs(looked_up[front] - formula[front]).max() < 0.05 * formula.max()
+
+
+def test_light_does_not_depend_on_who_looks() -> None:
+    """One place of the room has the same light from everywhere, but for its highlight."""
+    room = PERFORMANCE.room.mesh
+    atlas, lighting = Atlas.of(PERFORMANCE.pictures), Lighting.of(PERFORMANCE.room.lamps)
+    shape = Caster(Skin.of(room, atlas, 0.0), room.vertices_m, atlas)
+    light, target = RoomLight.of(shape, lighting), np.array([1.0, 1.0, 0.0])
+    ways = [target - eye for eye in np.array([[0.0, 0.5, 2.0], [1.2, 0.4, 1.0], [0.6, 1.4, 1.5]])]
+    rays = np.array([[*(target - way), *way] for way in ways], np.float32)
+    hits = shape.cast(rays)
+    assert np.allclose(hits.depth_m, 1.0, atol=1e-4)
+    seen = light.shade(shape, hits, 0.0, lighting)
+    assert np.allclose(seen, seen[0], rtol=1e-3)
 
 
 def test_fine_patterns_far_away_are_grey_and_do_not_sparkle() -> None:
