@@ -22,20 +22,26 @@ class BendPrior:
     Args:
         bias_m: of the bias, metres.
         share: of the scale, and of what each term of the bend adds at a ray of 0.45 and a range of 3 m.
+        rest_m: of what no smooth correction mends (wiggles, steps), alike over about a metre of a surface.
     """
 
     bias_m: float
     share: float
+    rest_m: float
 
     def sigmas(self) -> np.ndarray:
         """(13,) standard deviations of bias, scale and the terms of BEND_POWERS."""
         sizes = [REFERENCE_RAY ** (i + j) * REFERENCE_DEPTH_M**k for i, j, k in BEND_POWERS]
         return np.array([self.bias_m, self.share, *(self.share / size for size in sizes)])
 
+    def remaining_m(self, depth_m: np.ndarray) -> np.ndarray:
+        """(...) how wrong corrected depth may still be, metres: what cannot be mended, and three tenths of what can."""
+        return np.hypot(self.rest_m, 0.3 * self.share * np.asarray(depth_m))
 
-TIME_OF_FLIGHT = BendPrior(0.004, 0.001)
-STRUCTURED_LIGHT = BendPrior(0.010, 0.020)
-STEREO = BendPrior(0.005, 0.010)
+
+TIME_OF_FLIGHT = BendPrior(0.004, 0.001, 0.002)
+STRUCTURED_LIGHT = BendPrior(0.010, 0.020, 0.004)
+STEREO = BendPrior(0.005, 0.010, 0.003)
 SENSOR_BEND: Mapping[str, BendPrior] = MappingProxyType({
     "azure_kinect_nfov": TIME_OF_FLIGHT,
     "azure_kinect_wfov": TIME_OF_FLIGHT,
@@ -71,11 +77,12 @@ class BendablePoints:
         for name in ("read_m", "eye_m", "rays", "depth_m"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
-    def at(self, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Corrected points (n, 3) and their derivatives (n, 3, 13) by the terms (13,)."""
+    def at(self, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Corrected points (n, 3), and the derivatives by the terms (13,) of them (n, 3, 13) and of log f (n, 13)."""
         factor, by_terms = factors(self.rays, self.depth_m, terms)
         from_eye = self.read_m - self.eye_m
-        return self.eye_m + factor[:, None] * from_eye, from_eye[:, :, None] * by_terms[:, None, :]
+        points_m = self.eye_m + factor[:, None] * from_eye
+        return points_m, from_eye[:, :, None] * by_terms[:, None, :], by_terms / factor[:, None]
 
 
 def no_bend() -> np.ndarray:

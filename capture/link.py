@@ -98,6 +98,7 @@ class PairResult:
         color_offset_mm: median distance of the matches that the guess explained, under the pose; NaN without any. Much
             larger than the residual when depth is bent: colour and depth then tell different poses.
         covariance: (6, 6) in the tangent of the second camera (rad, then m).
+        matches: all colour matches, true and false, or None.
     """
 
     first_id: str
@@ -116,6 +117,7 @@ class PairResult:
     residual_p90_mm: float
     color_offset_mm: float
     covariance: np.ndarray = field(default_factory=lambda: np.full((6, 6), np.nan))
+    matches: Matches | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", read_only(self.covariance))
@@ -289,8 +291,9 @@ def _result(
     if not candidates:
         nan = float("nan")
         return PairResult(
-            *ids, False, reason, "none", False, len(matches), 0, None, nothing, nothing, 0.0, nan, nan, nan
-        )
+            *ids, False, reason, "none", False, len(matches), 0, None, nothing, nothing, 0.0, nan, nan, nan,
+            matches=matches,
+        )  # fmt: skip
     best = _explored(first, second, _ranked(candidates, config)[0], config)
     pose, information = best.pose, np.zeros((6, 6))
     inliers = best.guess.inliers
@@ -312,6 +315,7 @@ def _result(
     return PairResult(
         *ids, not reason, reason, best.guess.origin, best.refined, len(matches), len(inliers), pose,
         best.held_out, best.start, measured.share, measured.median_mm, measured.p90_mm, offset_mm, covariance,
+        matches,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .arrays import read_only
 from .background import BackgroundModel
 from .camera import CameraModel
+from .depth_correction import DepthCorrection
 from .errors import InputError
 from .noise import DepthNoise
 from .recording import Recording
@@ -57,6 +58,13 @@ class StaticView:
     def camera_id(self) -> str:
         """The name of the camera."""
         return self.model.camera_id
+
+    def corrected(self, correction: DepthCorrection) -> StaticView:
+        """The same surface with its depth corrected; this view holds depth as read."""
+        assert self.model.depth is not None
+        if correction.is_identity:
+            return self
+        return view_of(self.model, correction.apply(self.depth_m, self.model.depth), self.color_rgb)
 
     def measured_points(self, max_depth_m: float = np.inf) -> np.ndarray:
         """(m, 3) float64 points of every known depth pixel nearer than `max_depth_m`, unsmoothed, camera frame."""
