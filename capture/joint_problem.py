@@ -9,6 +9,7 @@ import numpy as np
 
 from .arrays import Covariance6, read_only
 from .depth_bend import TIME_OF_FLIGHT, BendablePoints, BendPrior, turned_normals
+from .depth_correction import DepthCorrection
 from .features import Matches
 from .geometry import SE3
 from .surface_icp import Surface
@@ -27,7 +28,8 @@ class JointCamera:
         camera_from_depth: the pose of its depth lens.
         color_eye_m: (3,) where its colour lens stands, camera frame (0 where the calibration is right).
         pixel_rad: angle of a pixel of its colour lens; NaN without colour.
-        bend: how wrong its depth may be.
+        bend: how wrong its depth may be, beside
+        given: the correction that is known already.
     """
 
     camera_id: str
@@ -36,6 +38,7 @@ class JointCamera:
     color_eye_m: np.ndarray = field(default_factory=lambda: np.zeros(3))
     pixel_rad: float = float("nan")
     bend: BendPrior = TIME_OF_FLIGHT
+    given: DepthCorrection = field(default_factory=DepthCorrection)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "color_eye_m", read_only(np.asarray(self.color_eye_m, dtype=np.float64)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import read_only
-from .depth_bend import BendablePoints, factors
+from .depth_bend import BendablePoints, factors, terms_of
 from .geometry import SE3
 from .joint_problem import JointProblem, JointState
 from .joint_rows import NUM_UNKNOWNS, PairRows, epipolar_px, match_rows, place_surface, surface_rows
@@ -71,33 +71,15 @@ def refine_jointly(problem: JointProblem, start: JointState, config: JointConfig
         config: see JointConfig.
     """
     config = config or JointConfig()
-    cameras = list(problem.cameras)
-    bendables = [camera.bendable(camera.surface.points_m) for camera in cameras]
+    bendables = [camera.bendable(camera.surface.points_m) for camera in problem.cameras]
     state, sigma_px = start, max(1.0, config.least_sigma_px)
     last = len(config.distances_m) - 1
-    schedule = [*range(last), *[last] * config.rounds]
     rows: list[PairRows] = []
-    matrix = np.eye(NUM_UNKNOWNS * len(cameras))
-    for at in schedule:
+    matrix = np.eye(NUM_UNKNOWNS * len(problem.cameras))
+    for at in [*range(last), *[last] * config.rounds]:
         moved = 0.0
         for _ in range(config.steps):
-            surfaces = [
-                place_surface(*each) for each in zip(
-                    cameras, bendables, state.root_from_camera, state.terms, strict=True
-                )
-            ]  # fmt: skip
-            rows = [
-                surface_rows(
-                    first, second, surfaces, config.distances_m[at], config.max_angle_deg,
-                    float(np.hypot(cameras[first].bend.rest_m, cameras[second].bend.rest_m)),
-                )  # fmt: skip
-                for first, second in problem.pairs
-            ]
-            num_surface = len(rows)
-            rows += [
-                match_rows(pair, cameras, state, sigma_px, config.widen[at], 1 - at / last if last else 0.0) for pair in problem.matches
-                if len(pair.matches)
-            ]  # fmt: skip
+            rows = _rows(problem, bendables, state, sigma_px, at, config)
             matrix, vector = _normal_equations(problem, state, rows, config)
             if problem.prior is None:
                 _hold_scale(matrix, vector, bendables, state)
@@ -108,8 +90,8 @@ def refine_jointly(problem: JointProblem, start: JointState, config: JointConfig
             sigma_px = _measured_sigma_px(problem, state, config.least_sigma_px)
         if at == last and moved < config.still:
             break
-    blocks = np.linalg.inv(matrix)
-    spans = [slice(NUM_UNKNOWNS * k, NUM_UNKNOWNS * (k + 1)) for k in range(len(cameras))]
+    blocks, num_surface = np.linalg.inv(matrix), len(problem.pairs)
+    spans = [slice(NUM_UNKNOWNS * k, NUM_UNKNOWNS * (k + 1)) for k in range(len(problem.cameras))]
     covariance = np.stack([blocks[span, span] for span in spans])
     if problem.prior is None:
         covariance += _scale_covariance(problem, state)
@@ -118,6 +100,29 @@ def refine_jointly(problem: JointProblem, start: JointState, config: JointConfig
         state, covariance, sigma_px, sum(len(one.residual) for one in rows[:num_surface]),
         sum(len(one.residual) for one in rows[num_surface:]),
     )  # fmt: skip
+
+
+def _rows(
+    problem: JointProblem,
+    bendables: list[BendablePoints],
+    state: JointState,
+    sigma_px: float,
+    at: int,
+    config: JointConfig,
+) -> list[PairRows]:
+    """All residuals: those of surfaces first, in the order of the pairs."""
+    cameras = list(problem.cameras)
+    placed = zip(cameras, bendables, state.root_from_camera, state.terms, strict=True)
+    surfaces = [place_surface(*each) for each in placed]
+    bent = 1.0 - at / max(len(config.distances_m) - 1, 1)
+    rows = []
+    for first, second in problem.pairs:
+        least_m = float(np.hypot(cameras[first].bend.rest_m, cameras[second].bend.rest_m))
+        rows.append(surface_rows(first, second, surfaces, config.distances_m[at], config.max_angle_deg, least_m))
+    for pair in problem.matches:
+        if len(pair.matches):
+            rows.append(match_rows(pair, cameras, state, sigma_px, config.widen[at], bent))
+    return rows
 
 
 def _normal_equations(
@@ -134,8 +139,7 @@ def _normal_equations(
                 matrix[a, :, b] += weighted.T @ by_b
     for number, camera in enumerate(problem.cameras):
         information = camera.bend.sigmas() ** -2.0 * (1.0 if config.bend else 1e12)
-        off = np.array(state.terms[number])
-        off[1] -= 1.0
+        off = state.terms[number] - terms_of(camera.given)
         matrix[number, range(6, NUM_UNKNOWNS), number, range(6, NUM_UNKNOWNS)] += information
         vector[number, 6:] += information * off
     if problem.prior is not None:
@@ -154,11 +158,10 @@ def _normal_equations(
     return matrix.reshape(size, size) + 1e-9 * np.eye(size), vector.ravel()
 
 
-def _hold_scale(
-    matrix: np.ndarray, vector: np.ndarray, bendables: list[BendablePoints], state: JointState
-) -> None:
+def _hold_scale(matrix: np.ndarray, vector: np.ndarray, bendables: list[BendablePoints], state: JointState) -> None:
     """The second gauge: cameras among themselves cannot tell a large room from a small one, so depth is right as read
-    in the mean over all cameras."""
+    in the mean over all cameras.
+    """
     row, off = np.zeros(len(vector)), 0.0
     for number, (points, terms) in enumerate(zip(bendables, state.terms, strict=True)):
         factor, by_terms = factors(points.rays, points.depth_m, terms)
@@ -170,7 +173,7 @@ def _hold_scale(
 
 
 def _scale_covariance(problem: JointProblem, state: JointState) -> np.ndarray:
-    """(c, 19, 19) what the unknown common scale of all depths adds: their scales are drawn one by one, it is the mean."""
+    """(c, 19, 19) what the unknown common scale adds: it is the mean of scales that are drawn one by one."""
     variance = np.mean([camera.bend.share**2 for camera in problem.cameras]) / len(problem.cameras)
     root_m = state.root_from_camera[problem.root].translation_m
     blocks = []

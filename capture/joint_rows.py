@@ -44,7 +44,8 @@ class PairRows:
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedSurface:
     """The corrected surface of one camera in the rig: points, normals, derivatives, a search tree, and how wrong depth
-    may be at each point."""
+    may be at each point.
+    """
 
     points_m: np.ndarray
     normals: np.ndarray
@@ -60,7 +61,9 @@ def place_surface(camera: JointCamera, bendable: BendablePoints, pose: SE3, term
 
     points_m, by_unknowns, log_by_terms = placed_points(bendable, pose, terms)
     normals = pose.rotate(camera.normals(bendable, camera.surface.normals, terms))
-    return PlacedSurface(points_m, normals, by_unknowns, log_by_terms, camera.bend.remaining_m(bendable.depth_m), KDTree(points_m))
+    return PlacedSurface(
+        points_m, normals, by_unknowns, log_by_terms, camera.bend.remaining_m(bendable.depth_m), KDTree(points_m)
+    )
 
 
 def flat_part(surface: Surface) -> Surface:
@@ -79,9 +82,7 @@ def flat_part(surface: Surface) -> Surface:
     return surface.part(turn_rad < max(FLAT_RAD, float(np.median(turn_rad))))
 
 
-def placed_points(
-    bendable: BendablePoints, pose: SE3, terms: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def placed_points(bendable: BendablePoints, pose: SE3, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Corrected points (n, 3) in the rig, their derivatives (n, 3, 19), and those of the log of the correction."""
     points_m, by_terms, log_by_terms = bendable.at(terms)
     by_unknowns = np.empty((len(points_m), 3, NUM_UNKNOWNS))
@@ -103,14 +104,12 @@ def surface_rows(
 
     Errors of depth are alike within a patch, a metre of a floor or a wall: n rows with noise s of their own and an
     error c in common say as much as n rows of variance s^2 + n c^2 each. Both are measured on the rows themselves, but
-    c is never taken for less than `least_m`, what no correction of these sensors mends. Where depth may be bent more, far
-    away, c is larger in proportion. Scraps count less than patches.
+    c is never taken for less than `least_m`, what no correction of these sensors mends. Where depth may be bent more,
+    far away, c is larger in proportion. Scraps count less than patches.
     """
     blocks = []
     for query, target, turned in ((first, second, False), (second, first, True)):
-        distance_m, nearest = surfaces[target].tree.query(
-            surfaces[query].points_m, distance_upper_bound=max_distance_m
-        )
+        distance_m, nearest = surfaces[target].tree.query(surfaces[query].points_m, distance_upper_bound=max_distance_m)
         at_query = np.flatnonzero(np.isfinite(distance_m))
         at_target = np.asarray(nearest)[at_query]
         aligned = np.einsum("nc,nc->n", surfaces[query].normals[at_query], surfaces[target].normals[at_target])

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from .background import BackgroundModel
+from .board_hold_out import BoardHoldOut
 from .camera import CameraRig
-from .errors import InputError
-from .features import lift_features
+from .depth_correction import DepthCorrection
+from .errors import InputError, nearest_name
 from .floor import FloorConfig, FloorFit, find_floor
 from .geometry import SE3
-from .lens_check import LensCheck, check_lens_pose
-from .link import CameraEvidence, LinkConfig, PairResult, link_pair
-from .pose_graph import PoseEdge, components, solve_pose_graph
+from .lens_check import LensCheck
+from .link import LinkConfig, PairResult, link_pair
+from .pose_graph import PoseEdge, PoseGraphResult, components, solve_pose_graph
 from .recording import Recording
-from .static_view import StaticView, static_view
+from .refine import RefineConfig, Refinement, refine_rig
+from .register_warnings import registration_warnings, unlinked_cameras
+from .rig_evidence import RigEvidence, gather_evidence
 from .surface_icp import Surface
 
 UNREFINED_SIGMAS = np.array([0.05, 0.05, 0.05, 0.15, 0.15, 0.15])
-LOOP_ALARM = 10.0
-BENT_DEPTH_FACTOR = 6.0
-BENT_DEPTH_MM = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,16 @@ class RegisterConfig:
     Args:
         link: linking of pairs.
         floor: finding the floor.
-        allow_partial: place only the cameras that are linked to the first one, instead of raising.
+        allow_partial: place only the largest group of linked cameras, instead of raising.
+        reference: place the group of this camera instead.
+        refine: refine poses and depth of all cameras together; None = leave the rig as the pairs have it.
     """
 
     link: LinkConfig = field(default_factory=LinkConfig)
     floor: FloorConfig = field(default_factory=FloorConfig)
     allow_partial: bool = False
+    reference: str | None = None
+    refine: RefineConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +59,7 @@ class Registration:
         loop_misfit: by linked pair, the Mahalanobis length by which it disagrees with the rig; about 0 without loops.
         left_out: cameras that could not be placed.
         warnings: what a person should know.
+        refinement: what came out of refining the rig; None where nobody asked.
     """
 
     rig: CameraRig
@@ -64,6 +69,7 @@ class Registration:
     loop_misfit: Mapping[tuple[str, str], float]
     left_out: tuple[str, ...]
     warnings: tuple[str, ...]
+    refinement: Refinement | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a report."""
@@ -86,6 +92,7 @@ class Registration:
             },
             "lenses": {name: {"verdict": check.verdict, "gain": check.gain} for name, check in self.lenses.items()},
             "covariance": {name: value.tolist() for name, value in self.rig.covariance.items()},
+            "refinement": None if self.refinement is None else self.refinement.to_json(),
             "warnings": list(self.warnings),
         }
 
@@ -95,70 +102,139 @@ def register(
     config: RegisterConfig | None = None,
     backgrounds: Mapping[str, BackgroundModel] | None = None,
     progress: Callable[[str, float], None] | None = None,
+    *,
+    start: CameraRig | None = None,
+    boards: BoardHoldOut | None = None,
 ) -> Registration:
     """Find where the cameras of a recording stand.
 
-    Static surfaces -> colour features lifted to 3D -> a relative pose for each pair -> pose graph -> floor.
+    Static surfaces -> colour features lifted to 3D -> a relative pose for each pair -> pose graph -> refinement
+    -> floor.
 
     Args:
         recording: at least one camera with depth; colour helps much. Cameras whose depth cannot be read are left out.
         config: see RegisterConfig.
-        backgrounds: background by camera id; where absent, the temporal median of the frames is taken.
+        backgrounds: background by camera id, of depth as read; where absent, the temporal median is taken.
         progress: called with the name of a step and the share done, in [0, 1].
+        start: a calibrated rig to begin with; its covariances hold the cameras in the refinement, its lenses count.
+        boards: a board session that judges the refinement; its rig is the start.
 
     Raises:
-        InputError: no camera has depth, or cameras cannot be linked to the first one (names the pairs and why).
+        InputError: no camera has depth, or cameras cannot be linked (names the pairs and why).
     """
-    config = config or RegisterConfig()
-    say = progress or (lambda step, share: None)
-    lenses: dict[str, LensCheck] = {}
-    evidence: dict[str, CameraEvidence] = {}
-    blind: dict[str, str] = {}
-    for index, name in enumerate(recording.cameras):
-        say(f"surface of {name}", 0.5 * index / len(recording.cameras))
-        try:
-            view = static_view(recording, name, (backgrounds or {}).get(name))
-        except InputError as error:
-            blind[name] = error.what
-            continue
-        if not len(view.points_m):
-            blind[name] = "its depth shows no surface that stands still"
-            continue
-        lenses[name] = check_lens_pose(view)
-        evidence[name] = _evidence(recording, view, lenses[name], config)
-    if not evidence:
-        raise _all_blind(recording, blind)
-    camera_ids = list(evidence)
-    num_pairs = len(camera_ids) * (len(camera_ids) - 1) // 2
-    pairs: list[PairResult] = []
-    for index, (first, second) in enumerate(combinations(camera_ids, 2)):
-        say(f"{first} and {second}", 0.5 + 0.4 * index / max(num_pairs, 1))
-        pairs.append(link_pair(evidence[first], evidence[second], config.link))
+    config, say = config or RegisterConfig(), progress or (lambda step, share: None)
+    start = start if boards is None else boards.rig
+    evidence = gather_evidence(
+        recording, config.link, backgrounds, start.cameras if start is not None else None,
+        lambda step, share: say(step, 0.5 * share),
+    )  # fmt: skip
+    pairs = _link(evidence, config, lambda step, share: say(step, 0.5 + 0.2 * share))
+    placing = _place(evidence, pairs, config, start)
+    refinement = None
+    if config.refine is not None and len(placing.root_from_camera) > 1:
+        refinement = refine_rig(
+            evidence.cameras, evidence.lenses, placing.root_from_camera, pairs, config.refine, prior=start,
+            trial=None if boards is None else boards.half_rig, board_px=None if boards is None else boards.error_px,
+            progress=lambda step, share: say(step, 0.7 + 0.2 * share),
+        )  # fmt: skip
     say("rig and floor", 0.9)
-    edges = [_edge(pair) for pair in pairs if pair.linked]
-    placed = components(camera_ids, edges)[0]
-    unlinked = {name: "it could not be linked" for name in camera_ids if name not in placed}
-    if unlinked and not config.allow_partial:
-        raise _unlinked(placed, list(unlinked), pairs)
-    edges = [edge for edge in edges if edge.first_id in placed]
-    graph = solve_pose_graph(placed, edges)
-    surfaces = {name: evidence[name].surface for name in placed}
-    floor = find_floor(surfaces, graph.root_from_camera, config.floor, _middle(surfaces, graph.root_from_camera))
-    cameras = {name: recording.cameras[name].placed(graph.root_from_camera[name]) for name in placed}
-    rig = CameraRig(cameras, "first_camera", graph.covariance).moved(floor.world_from_reference, "floor")
-    misfit = {(edge.first_id, edge.second_id): graph.disagreement[k] for k, edge in enumerate(edges)}
+    rig, floor = _stand(recording, evidence, placing, refinement, start, config)
+    left_out = {
+        name: why for name, why in (*evidence.blind.items(), *placing.unlinked.items()) if name not in rig.cameras
+    }
+    warnings = registration_warnings(pairs, evidence.lenses, placing.misfit, left_out, refinement)
     say("done", 1.0)
-    left_out = blind | unlinked
-    warnings = (*floor.warnings, *_warnings(pairs, lenses, misfit, left_out))
-    return Registration(rig, tuple(pairs), floor, lenses, misfit, tuple(left_out), warnings)
+    return Registration(
+        rig, tuple(pairs), floor, evidence.lenses, placing.misfit, tuple(left_out), (*floor.warnings, *warnings),
+        refinement,
+    )  # fmt: skip
 
 
-def _evidence(recording: Recording, view: StaticView, lens: LensCheck, config: RegisterConfig) -> CameraEvidence:
-    color_from_view = lens.color_from_depth @ view.model.color_from_depth.inverse()
-    features = lift_features(recording, view, config.link.features, color_from_view)
-    icp = config.link.icp
-    coarse = Surface.of(view, icp, config.link.coarse_grid_m)
-    return CameraEvidence(view, Surface.of(view, icp), coarse, features)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Placing:
+    root_from_camera: Mapping[str, SE3]
+    covariance: Mapping[str, np.ndarray]
+    misfit: Mapping[tuple[str, str], float]
+    unlinked: Mapping[str, str]
+
+
+def _link(evidence: RigEvidence, config: RegisterConfig, say: Callable[[str, float], None]) -> list[PairResult]:
+    couples = list(combinations(evidence.cameras, 2))
+    pairs = []
+    for index, (first, second) in enumerate(couples):
+        say(f"{first} and {second}", index / len(couples))
+        pairs.append(link_pair(evidence.cameras[first], evidence.cameras[second], config.link))
+    return pairs
+
+
+def _place(
+    evidence: RigEvidence, pairs: Sequence[PairResult], config: RegisterConfig, start: CameraRig | None
+) -> _Placing:
+    """Poses by the pose graph, or those of a calibrated rig."""
+    camera_ids = list(evidence.cameras)
+    if start is not None:
+        known = [name for name in camera_ids if name in start.cameras]
+        if not known:
+            raise InputError(
+                "the rig names none of the cameras with depth", where=", ".join(camera_ids),
+                todo="give the rig of this recording",
+            )  # fmt: skip
+        root = start[known[0]].camera_from_world
+        poses = {name: root @ start[name].world_from_camera for name in known}
+        lost = {name: "the rig does not place it" for name in camera_ids if name not in known}
+        return _Placing(poses, {name: start.covariance.get(name, np.zeros((6, 6))) for name in known}, {}, lost)
+    edges = [_edge(pair) for pair in pairs if pair.linked]
+    placed = _group(camera_ids, components(camera_ids, edges), config)
+    lost = {name: "it could not be linked" for name in camera_ids if name not in placed}
+    if lost and not config.allow_partial:
+        raise unlinked_cameras(placed, list(lost), pairs)
+    edges = [edge for edge in edges if edge.first_id in placed]
+    graph: PoseGraphResult = solve_pose_graph(placed, edges)
+    misfit = {(edge.first_id, edge.second_id): graph.disagreement[k] for k, edge in enumerate(edges)}
+    return _Placing(graph.root_from_camera, graph.covariance, misfit, lost)
+
+
+def _group(camera_ids: Sequence[str], groups: Sequence[list[str]], config: RegisterConfig) -> list[str]:
+    """The cameras to place: the group of the reference, or else the largest (of equals, the one named first)."""
+    if config.reference is None:
+        return max(groups, key=len)
+    if config.reference not in camera_ids:
+        raise InputError(
+            f"no camera with depth is called '{config.reference}'{nearest_name(config.reference, camera_ids)}",
+            where="reference", todo=f"choose one of {', '.join(camera_ids)}",
+        )  # fmt: skip
+    return next(group for group in groups if config.reference in group)
+
+
+def _stand(
+    recording: Recording,
+    evidence: RigEvidence,
+    placing: _Placing,
+    refinement: Refinement | None,
+    start: CameraRig | None,
+    config: RegisterConfig,
+) -> tuple[CameraRig, FloorFit]:
+    """The rig on the floor, which is found on corrected surfaces."""
+    poses = placing.root_from_camera if refinement is None else refinement.root_from_camera
+    covariance = dict(placing.covariance) | (dict(refinement.covariance) if refinement is not None else {})
+    views = {name: evidence.cameras[name].view for name in poses}
+    known = {name: view.model.depth_correction for name, view in views.items()}
+    corrections: Mapping[str, DepthCorrection] = known if refinement is None else refinement.corrections
+    surfaces = {
+        name: evidence.cameras[name].surface if corrections[name].is_identity
+        else Surface.of(view.corrected(corrections[name]), config.link.icp)
+        for name, view in views.items()
+    }  # fmt: skip
+    floor = find_floor(surfaces, poses, config.floor, _middle(surfaces, poses))
+    models = start.cameras if start is not None else recording.cameras
+    cameras = {name: replace(models[name], depth_correction=corrections[name]).placed(poses[name]) for name in poses}
+    if start is not None:  # cameras without depth keep their place beside the first one
+        beside = next(iter(poses))
+        from_world = poses[beside] @ start[beside].camera_from_world
+        for name, camera in start.cameras.items():
+            cameras.setdefault(name, replace(camera, world_from_camera=from_world @ camera.world_from_camera))
+            covariance.setdefault(name, start.covariance.get(name, np.zeros((6, 6))))
+    return CameraRig(cameras, "first_camera", covariance).moved(floor.world_from_reference, "floor"), floor
 
 
 def _edge(pair: PairResult) -> PoseEdge:
@@ -180,50 +256,3 @@ def _middle(surfaces: Mapping[str, Surface], root_from_camera: Mapping[str, SE3]
     if not len(together):
         together = np.concatenate(list(placed.values()))
     return np.median(together, axis=0)
-
-
-def _all_blind(recording: Recording, blind: Mapping[str, str]) -> InputError:
-    return InputError(
-        "no camera has depth that can be read", where=str(getattr(recording, "path", "")),
-        why="; ".join(f"{name}: {why}" for name, why in blind.items()),
-        todo="import depth images, or attach known poses with `ortwin rig set`",
-    )  # fmt: skip
-
-
-def _unlinked(placed: Sequence[str], left_out: Sequence[str], pairs: Sequence[PairResult]) -> InputError:
-    tried = [pair for pair in pairs if (pair.first_id in placed) != (pair.second_id in placed)]
-    return InputError(
-        f"{', '.join(left_out)} cannot be linked to {', '.join(placed)}",
-        where="; ".join(f"{pair.first_id} and {pair.second_id}" for pair in tried),
-        why="; ".join(f"{pair.first_id} and {pair.second_id}: {pair.reason}" for pair in tried),
-        todo="let the cameras see more of the same things (posters, furniture, floor), add a camera between them, "
-        "attach known poses with `ortwin rig set`, or place only the linked cameras with --partial",
-    )
-
-
-def _warnings(
-    pairs: Sequence[PairResult],
-    lenses: Mapping[str, LensCheck],
-    misfit: Mapping[tuple[str, str], float],
-    left_out: Mapping[str, str],
-) -> list[str]:
-    said: list[str] = []
-    for name, check in lenses.items():
-        if check.verdict in ("inverse", "identity"):
-            other = "its inverse" if check.verdict == "inverse" else "no offset at all"
-            said.append(
-                f"{name}: depth edges meet colour edges {check.gain:.0%} better with {other} than with the given "
-                "color_from_depth; colours may sit beside their surfaces"
-            )
-    for pair in (pair for pair in pairs if pair.linked):
-        together = f"{pair.first_id} and {pair.second_id}"
-        if pair.origin == "geometry":
-            said.append(f"{together} were linked by the shape of the room alone; look at the result")
-        if pair.color_offset_mm > max(BENT_DEPTH_FACTOR * pair.residual_median_mm, BENT_DEPTH_MM):
-            said.append(
-                f"{together}: what looks the same lies {pair.color_offset_mm:.0f} mm apart although the surfaces meet "
-                f"within {pair.residual_median_mm:.0f} mm; the depth of a camera may be bent at long range"
-            )
-        if misfit.get((pair.first_id, pair.second_id), 0.0) > LOOP_ALARM:
-            said.append(f"{together} disagree with the rest of the rig and were given little weight")
-    return said + [f"{name} was left out: {why}" for name, why in left_out.items()]

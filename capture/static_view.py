@@ -74,18 +74,24 @@ class StaticView:
         return self.model.color_from_depth @ points_m.astype(np.float64)
 
 
-def static_view(recording: Recording, camera_id: str, background: BackgroundModel | None = None) -> StaticView:
+def static_view(
+    recording: Recording,
+    camera_id: str,
+    background: BackgroundModel | None = None,
+    model: CameraModel | None = None,
+) -> StaticView:
     """The standing surface of one camera, from its background model or else from the temporal median of its frames.
 
     Args:
         recording: where the frames come from; frames that cannot be read are passed over.
         camera_id: which camera.
         background: the background of that camera; None = take the median of up to 31 frames.
+        model: its lenses, where they are better known than the recording says.
 
     Raises:
         InputError: the camera has no depth, or none that can be read.
     """
-    model = recording.cameras[camera_id]
+    model = model or recording.cameras[camera_id]
     if model.depth is None:
         raise InputError("it has no depth lens", where=f"camera {camera_id}", todo="registration needs depth")
     if background is not None:

@@ -16,6 +16,8 @@ from .rig import suggest_build
 
 if TYPE_CHECKING:
     from ..capture.background import BackgroundModel
+    from ..capture.board_hold_out import BoardHoldOut
+    from ..capture.camera import CameraRig
     from ..capture.storage import StoredRecording
 
 
@@ -26,28 +28,58 @@ def register(
         Path | None, typer.Option("--out", metavar="RIG.JSON", help="Also write the rig to this file.")
     ] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Go on without cameras that cannot be linked to the first one.")
+        bool, typer.Option("--partial", help="Go on with the largest group of cameras that can be linked.")
     ] = False,
+    reference: Annotated[
+        str | None, typer.Option("--reference", metavar="CAMERA", help="With --partial: the group of this camera.")
+    ] = None,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Then refine poses and depth of all cameras together.")
+    ] = False,
+    rig: Annotated[
+        Path | None,
+        typer.Option("--rig", metavar="START.JSON", help="With --refine: begin with this rig and its uncertainty."),
+    ] = None,
+    board_session: Annotated[
+        Path | None,
+        typer.Option(
+            "--board-session",
+            metavar="DIR|RECORDING",
+            help="With --refine: the board that was filmed with this rig; its error must not rise.",
+        ),
+    ] = None,
+    board: Annotated[
+        Path | None, typer.Option("--board", metavar="BOARD.TOML", help="The board of --board-session.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only; leave the recording as it is.")] = False,
 ) -> ExitCode:
     """Find where the cameras stand from what they see together, without a board, and attach that to the recording.
 
     The cameras must overlap, and each must see a part of the floor or of what another camera sees. A camera without
-    depth is left out: a build goes on without it.
+    depth is left out: a build goes on without it. --refine estimates poses and the bend of each camera's depth
+    together, and keeps the outcome only if what it was not fitted to agrees no less.
     """
     from ..capture.files import require_writable
+    from ..capture.refine_judge import RefineConfig
     from ..capture.register import RegisterConfig
     from ..capture.register import register as register_cameras
-    from ..capture.rig_file import write_rig
+    from ..capture.rig_file import read_rig, write_rig
     from ..capture.storage import attach_rig, open_recording
 
+    _check_options(refine, rig, board_session, board)
     source = open_recording(recording)
     for target in ([] if dry_run else [recording / "rig.json"]) + ([out] if out is not None else []):
         require_writable(target)
+    start = None if rig is None else read_rig(rig, source.cameras)
+    config = RegisterConfig(allow_partial=partial, reference=reference, refine=RefineConfig() if refine else None)
     with report.progress(100, "registering") as bar:
+        boards = None
+        if board_session is not None and board is not None:
+            bar(0, 100, "board")
+            boards = _boards(source, board_session, board, start)
         registration = register_cameras(
-            source, RegisterConfig(allow_partial=partial), _backgrounds(source),
-            progress=lambda step, share: bar(round(100 * share), 100, step),
+            source, config, _backgrounds(source),
+            progress=lambda step, share: bar(round(100 * share), 100, step), start=start, boards=boards,
         )  # fmt: skip
     if not dry_run:
         attach_rig(recording, registration.rig)
@@ -66,6 +98,7 @@ def register(
             for pair in document["pairs"]
         ],
     )  # fmt: skip
+    _answer_refinement(report, document["refinement"])
     _answer_floor(report, document["floor"])
     for warning in document["warnings"]:
         report.warn(warning)
@@ -74,6 +107,26 @@ def register(
     else:
         suggest_build(report, source)
     return ExitCode.GAPS if registration.left_out else ExitCode.OK
+
+
+def _check_options(refine: bool, rig: Path | None, board_session: Path | None, board: Path | None) -> None:
+    from ..capture.errors import ConfigError
+
+    if not refine and (rig is not None or board_session is not None):
+        raise ConfigError("--rig and --board-session belong to --refine", todo="add --refine")
+    if (board_session is None) != (board is None):
+        raise ConfigError(
+            "--board-session and --board go together", why="corners are known by the board that has them",
+            todo="give the session that was filmed and the board.toml of its board",
+        )  # fmt: skip
+
+
+def _boards(source: StoredRecording, session: Path, board_file: Path, start: CameraRig | None) -> BoardHoldOut:
+    from ..capture.board_hold_out import hold_out_boards
+    from ..capture.calibration.board import read_board
+    from ..capture.calibration.sources import read_observations
+
+    return hold_out_boards(read_observations(session, read_board(board_file)), source.cameras, start=start)
 
 
 def _backgrounds(recording: StoredRecording) -> dict[str, BackgroundModel]:
@@ -86,6 +139,24 @@ def _backgrounds(recording: StoredRecording) -> dict[str, BackgroundModel]:
         with suppress(InputError):
             found[name] = estimate_background(recording, name)
     return found
+
+
+def _answer_refinement(report: Reporter, refinement: Mapping[str, Any] | None) -> None:
+    if refinement is None:
+        return
+    before, after = refinement["before"], refinement["after"]
+    said = [
+        f"{what} {before[key]:.{digits}f} to {after[key]:.{digits}f}{unit}"
+        for key, what, unit, digits in (
+            ("board_px", "held-out board corners", " px", 3),
+            ("colour_px", "held-out colour matches", " px", 3),
+            ("surfaces", "agreement of surfaces", "", 3),
+        )
+        if before[key] is not None and after[key] is not None
+    ]
+    report.answer(f"Refinement {'kept' if refinement['accepted'] else 'not kept'}: {', '.join(said)}.")
+    if refinement["corrected_depth"]:
+        report.answer(f"The depth of {', '.join(refinement['corrected_depth'])} is bent and will be corrected.")
 
 
 def _answer_floor(report: Reporter, floor: Mapping[str, Any]) -> None:
