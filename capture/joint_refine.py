@@ -11,6 +11,7 @@ from .depth_bend import BendablePoints, factors, terms_of
 from .geometry import SE3
 from .joint_problem import JointProblem, JointState
 from .joint_rows import NUM_UNKNOWNS, PairRows, epipolar_px, match_rows, place_surface, surface_rows
+from .planar_rows import large_planes, planar_rows
 
 SCALE_GAUGE = 1e-4
 
@@ -27,6 +28,7 @@ class JointConfig:
         max_angle_deg: largest angle between the normals of a pair.
         least_sigma_px: no feature is seen more precisely; more is measured on the matches.
         bend: whether depth is corrected at all.
+        flat: whether large planes are taken to be flat, and square on each other where they nearly are.
         still: a step below this (rad, m) ends the rounds.
     """
 
@@ -37,6 +39,7 @@ class JointConfig:
     max_angle_deg: float = 45.0
     least_sigma_px: float = 0.3
     bend: bool = True
+    flat: bool = True
     still: float = 2e-5
 
 
@@ -49,14 +52,11 @@ class JointResult:
         covariance: (c, 19, 19) of each camera: turn, shift (its own tangent, relative to the root) and depth terms,
             everything else marginalised. Zero for the pose of the root.
         sigma_px: of a colour feature, as measured.
-        num_surface_rows, num_match_rows: what took part.
     """
 
     state: JointState
     covariance: np.ndarray
     sigma_px: float
-    num_surface_rows: int
-    num_match_rows: int
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", read_only(self.covariance))
@@ -72,6 +72,10 @@ def refine_jointly(problem: JointProblem, start: JointState, config: JointConfig
     """
     config = config or JointConfig()
     bendables = [camera.bendable(camera.surface.points_m) for camera in problem.cameras]
+    planes = [
+        large_planes(camera, points) if config.flat and config.bend else []
+        for camera, points in zip(problem.cameras, bendables, strict=True)
+    ]
     state, sigma_px = start, max(1.0, config.least_sigma_px)
     last = len(config.distances_m) - 1
     rows: list[PairRows] = []
@@ -79,7 +83,7 @@ def refine_jointly(problem: JointProblem, start: JointState, config: JointConfig
     for at in [*range(last), *[last] * config.rounds]:
         moved = 0.0
         for _ in range(config.steps):
-            rows = _rows(problem, bendables, state, sigma_px, at, config)
+            rows = _rows(problem, bendables, planes, state, sigma_px, at, config)
             matrix, vector = _normal_equations(problem, state, rows, config)
             if problem.prior is None:
                 _hold_scale(matrix, vector, bendables, state)
@@ -90,21 +94,19 @@ def refine_jointly(problem: JointProblem, start: JointState, config: JointConfig
             sigma_px = _measured_sigma_px(problem, state, config.least_sigma_px)
         if at == last and moved < config.still:
             break
-    blocks, num_surface = np.linalg.inv(matrix), len(problem.pairs)
+    blocks = np.linalg.inv(matrix)
     spans = [slice(NUM_UNKNOWNS * k, NUM_UNKNOWNS * (k + 1)) for k in range(len(problem.cameras))]
     covariance = np.stack([blocks[span, span] for span in spans])
     if problem.prior is None:
         covariance += _scale_covariance(problem, state)
     covariance[problem.root, :6] = covariance[problem.root, :, :6] = 0.0
-    return JointResult(
-        state, covariance, sigma_px, sum(len(one.residual) for one in rows[:num_surface]),
-        sum(len(one.residual) for one in rows[num_surface:]),
-    )  # fmt: skip
+    return JointResult(state, covariance, sigma_px)
 
 
 def _rows(
     problem: JointProblem,
     bendables: list[BendablePoints],
+    planes: list[list[np.ndarray]],
     state: JointState,
     sigma_px: float,
     at: int,
@@ -122,6 +124,8 @@ def _rows(
     for pair in problem.matches:
         if len(pair.matches):
             rows.append(match_rows(pair, cameras, state, sigma_px, config.widen[at], bent))
+    for number, each in enumerate(zip(cameras, surfaces, planes, strict=True)):
+        rows += planar_rows(number, *each)
     return rows
 
 

@@ -122,9 +122,9 @@ def surface_rows(
     residual_m = np.einsum("nc,nc->n", normal, one.points_m[at_first] - two.points_m[at_second])
     by_first = np.einsum("nc,nck->nk", normal, one.by_unknowns[at_first])
     by_second = -np.einsum("nc,nck->nk", normal, two.by_unknowns[at_second])
-    sigma_m, weight = _patch_sigma(
+    sigma_m, weight = patch_sigma(
         residual_m, np.hypot(one.remaining_m[at_first], two.remaining_m[at_second]),
-        _patches(one.points_m[at_first], normal), least_m,
+        patches(one.points_m[at_first], normal), least_m,
     )  # fmt: skip
     residual = residual_m / sigma_m
     by_first, by_second = by_first / sigma_m[:, None], by_second / sigma_m[:, None]
@@ -202,7 +202,7 @@ def epipolar_px(pair: JointMatches, cameras: list[JointCamera], state: JointStat
     return np.abs(value) / np.sqrt(np.maximum(slope, 1e-300) / 2) / np.sqrt(2)
 
 
-def _patches(points_m: np.ndarray, normals: np.ndarray) -> np.ndarray:
+def patches(points_m: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """(n,) number of the patch of each point: its cell of the room, and the side to which its surface looks."""
     axis = np.abs(normals).argmax(axis=1)
     side = 2 * axis + (normals[np.arange(len(axis)), axis] > 0)
@@ -210,7 +210,7 @@ def _patches(points_m: np.ndarray, normals: np.ndarray) -> np.ndarray:
     return np.unique(cells, axis=0, return_inverse=True)[1].ravel()
 
 
-def _patch_sigma(
+def patch_sigma(
     residual_m: np.ndarray, remaining_m: np.ndarray, patch: np.ndarray, least_m: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """(n,) standard deviation of each row as far as it is a witness of its own, and (n,) robust weights.

@@ -18,6 +18,7 @@ from .floor import FloorConfig, FloorFit, find_floor
 from .geometry import SE3
 from .lens_check import LensCheck
 from .link import LinkConfig, PairResult, link_pair
+from .overlap import OverlapResiduals, overlap_residuals
 from .pose_graph import PoseEdge, PoseGraphResult, components, solve_pose_graph
 from .recording import Recording
 from .refine import RefineConfig, Refinement, refine_rig
@@ -60,6 +61,7 @@ class Registration:
         left_out: cameras that could not be placed.
         warnings: what a person should know.
         refinement: what came out of refining the rig; None where nobody asked.
+        overlap: of each linked pair after a refinement that was kept, with corrected depth (see OverlapConfig).
     """
 
     rig: CameraRig
@@ -70,6 +72,7 @@ class Registration:
     left_out: tuple[str, ...]
     warnings: tuple[str, ...]
     refinement: Refinement | None = None
+    overlap: Mapping[tuple[str, str], OverlapResiduals] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a report."""
@@ -77,7 +80,11 @@ class Registration:
             "cameras": list(self.rig.cameras),
             "left_out": list(self.left_out),
             "pairs": [
-                {**pair.to_json(), "loop_misfit": self.loop_misfit.get((pair.first_id, pair.second_id))}
+                {
+                    **pair.to_json(),
+                    "loop_misfit": self.loop_misfit.get((pair.first_id, pair.second_id)),
+                    "refined": _overlap_to_json(self.overlap.get((pair.first_id, pair.second_id))),
+                }
                 for pair in self.pairs
             ],
             "floor": {
@@ -143,10 +150,14 @@ def register(
         name: why for name, why in (*evidence.blind.items(), *placing.unlinked.items()) if name not in rig.cameras
     }
     warnings = registration_warnings(pairs, evidence.lenses, placing.misfit, left_out, refinement)
+    overlap = {}
+    if refinement is not None and refinement.accepted:
+        say("overlap", 0.95)
+        overlap = _overlap(evidence, pairs, rig, config)
     say("done", 1.0)
     return Registration(
         rig, tuple(pairs), floor, evidence.lenses, placing.misfit, tuple(left_out), (*floor.warnings, *warnings),
-        refinement,
+        refinement, overlap,
     )  # fmt: skip
 
 
@@ -235,6 +246,25 @@ def _stand(
             cameras.setdefault(name, replace(camera, world_from_camera=from_world @ camera.world_from_camera))
             covariance.setdefault(name, start.covariance.get(name, np.zeros((6, 6))))
     return CameraRig(cameras, "first_camera", covariance).moved(floor.world_from_reference, "floor"), floor
+
+
+def _overlap(
+    evidence: RigEvidence, pairs: Sequence[PairResult], rig: CameraRig, config: RegisterConfig
+) -> dict[tuple[str, str], OverlapResiduals]:
+    """How the corrected surfaces of each linked pair lie on each other in the rig."""
+    linked = [(pair.first_id, pair.second_id) for pair in pairs if pair.linked]
+    linked = [pair for pair in linked if set(pair) <= set(rig.cameras)]
+    names = {name for pair in linked for name in pair}
+    views = {name: evidence.cameras[name].view.corrected(rig[name].depth_correction) for name in names}
+    return {pair: overlap_residuals(rig, views, *pair, config.link.overlap) for pair in linked}
+
+
+def _overlap_to_json(overlap: OverlapResiduals | None) -> dict[str, float] | None:
+    if overlap is None or not len(overlap.residual_m):
+        return None
+    return {
+        "overlap_share": overlap.share, "residual_median_mm": overlap.median_mm, "residual_p90_mm": overlap.p90_mm
+    }  # fmt: skip
 
 
 def _edge(pair: PairResult) -> PoseEdge:

@@ -89,15 +89,8 @@ def register(
     report.result(document, show=False)
     report.table(
         ["cameras", "overlap", "median mm", "90 % mm", "matches", "inliers", "linked by"],
-        [
-            [
-                " ".join(pair["cameras"]), _percent(pair["overlap_share"]), pair["residual_median_mm"],
-                pair["residual_p90_mm"], pair["num_matches"], pair["num_inliers"],
-                pair["origin"] if pair["linked"] else f"not linked: {pair['reason']}",
-            ]
-            for pair in document["pairs"]
-        ],
-    )  # fmt: skip
+        [row for pair in document["pairs"] for row in _rows(pair)],
+    )
     _answer_refinement(report, document["refinement"])
     _answer_floor(report, document["floor"])
     for warning in document["warnings"]:
@@ -139,6 +132,20 @@ def _backgrounds(recording: StoredRecording) -> dict[str, BackgroundModel]:
         with suppress(InputError):
             found[name] = estimate_background(recording, name)
     return found
+
+
+def _rows(pair: Mapping[str, Any]) -> list[list[Any]]:
+    """What the table says of a pair, and in a second row how it is after the refinement."""
+    keys = ("residual_median_mm", "residual_p90_mm")
+    linked = pair["origin"] if pair["linked"] else f"not linked: {pair['reason']}"
+    first = [
+        " ".join(pair["cameras"]), _percent(pair["overlap_share"]), *(pair[key] for key in keys),
+        pair["num_matches"], pair["num_inliers"], linked,
+    ]  # fmt: skip
+    refined = pair["refined"]
+    if refined is None:
+        return [first]
+    return [first, ["- refined", _percent(refined["overlap_share"]), *(refined[key] for key in keys), "", "", ""]]
 
 
 def _answer_refinement(report: Reporter, refinement: Mapping[str, Any] | None) -> None:
