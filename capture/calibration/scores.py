@@ -122,7 +122,7 @@ def _nearest_to_rays(
     for index, like in enumerate(lenses):
         mine, lens = np.flatnonzero(camera == index), lens_from_row(state.lenses[index], like)
         rays[mine] = lens.back_project(pixels[mine], 1.0)
-    sound = np.isfinite(rays).all(axis=1)
+    sound = np.asarray(np.isfinite(rays).all(axis=1))
     rays = np.where(sound[:, None], rays, [0.0, 0.0, 1.0])
     rays = np.einsum("nji,nj->ni", state.rotation[camera], rays / np.linalg.norm(rays, axis=1, keepdims=True))
     across = (np.eye(3) - rays[:, :, None] * rays[:, None, :]) * np.where(sound, 1.0, 1e-6)[:, None, None]
