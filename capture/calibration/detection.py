@@ -117,9 +117,8 @@ def _finder(board: Board) -> Any:
         detector = cv2.aruco.CharucoDetector(layout)
         return lambda gray: _charuco(detector, gray)
     parameters = cv2.aruco.DetectorParameters()
-    parameters.cornerRefinementMethod = (
-        cv2.aruco.CORNER_REFINE_APRILTAG if board.kind == "april_grid" else cv2.aruco.CORNER_REFINE_SUBPIX
-    )
+    # OpenCV's refinement for AprilTags counts from pixel corners: what it gives lies half a pixel right and below.
+    parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
     tags = cv2.aruco.ArucoDetector(dictionary, parameters)
     return lambda gray: _tags(tags, gray, board.num_markers)
 
