@@ -136,7 +136,7 @@ def sky_rays(places, normals, turn, length_m, sample, samples, lift_m):
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def shade_baked(albedo, rays, face_of, barycentric, normal, depth_m, faces, normals, flat, gloss, lamps, power,
                 corners, start, columns, rows, diffuse, seen):  # fmt: skip
     """(m, 3) float32 linear light that hits of the room send back to the lens; as _render_kernel.shade, looked up.
@@ -153,7 +153,7 @@ def shade_baked(albedo, rays, face_of, barycentric, normal, depth_m, faces, norm
         face = face_of[i]
         if face < 0:
             continue
-        s, t = barycentric[i]
+        s, t = barycentric[i, 0], barycentric[i, 1]
         r = one - s - t
         x = r * corners[face, 0, 0] + s * corners[face, 1, 0] + t * corners[face, 2, 0]
         y = r * corners[face, 0, 1] + s * corners[face, 1, 1] + t * corners[face, 2, 1]
@@ -185,14 +185,15 @@ def _highlight(i, face, rays, barycentric, normal, depth_m, faces, normals, flat
     dx, dy, dz = rays[i, 3], rays[i, 4], rays[i, 5]
     length = math.sqrt(dx * dx + dy * dy + dz * dz)
     vx, vy, vz = -dx / length, -dy / length, -dz / length
-    nx, ny, nz = normal[i]
+    nx, ny, nz = normal[i, 0], normal[i, 1], normal[i, 2]
     if nx * vx + ny * vy + nz * vz < 0:
         nx, ny, nz = -nx, -ny, -nz
     if not flat[face]:
         nx, ny, nz = smooth_normal(barycentric[i], normals, faces[face], nx, ny, nz)
     px, py, pz = rays[i, 0] + dx * depth_m[i], rays[i, 1] + dy * depth_m[i], rays[i, 2] + dz * depth_m[i]
-    facing = np.float32(2) * (nx * vx + ny * vy + nz * vz)
-    mx, my, mz = facing * nx - vx, facing * ny - vy, facing * nz - vz
+    facing = nx * vx + ny * vy + nz * vz
+    twice = np.float32(2) * facing
+    mx, my, mz = twice * nx - vx, twice * ny - vy, twice * nz - vz
     highlight = np.float32(0)
     for lamp in range(len(lamps)):
         lx, ly, lz = lamps[lamp, 0] - px, lamps[lamp, 1] - py, lamps[lamp, 2] - pz
@@ -201,23 +202,20 @@ def _highlight(i, face, rays, barycentric, normal, depth_m, faces, normals, flat
         # A half vector within 25.8 degrees of the normal keeps the lamp within twice that of the mirrored view.
         if mirrored <= 0 or mirrored * mirrored < np.float32(0.38) * square:
             continue
-        distance = math.sqrt(square)
-        lx, ly, lz = lx / distance, ly / distance, lz / distance
-        slope = nx * lx + ny * ly + nz * lz
+        shorter = np.float32(1) / math.sqrt(square)
+        slope = (nx * lx + ny * ly + nz * lz) * shorter
         if slope <= 0:
             continue
-        hx, hy, hz = lx + vx, ly + vy, lz + vz
-        middle = math.sqrt(hx * hx + hy * hy + hz * hz)
-        if middle <= np.float32(1e-6):
-            continue
-        half = (nx * hx + ny * hy + nz * hz) / middle
-        if half > HIGHLIGHT_COSINE:
+        # The cosine between the normal and the half vector l + v, squared: |l + v|^2 = 2 + 2 l v of unit vectors.
+        beside = (vx * lx + vy * ly + vz * lz) * shorter
+        half = (slope + facing) * (slope + facing) / max(np.float32(2) + np.float32(2) * beside, np.float32(1e-6))
+        if half > HIGHLIGHT_COSINE * HIGHLIGHT_COSINE:
             share = np.float32(0)
             for k in range(4):
                 share += weight[k] * seen[cell[k], lamp]
-            eighth = half * half * half * half
-            eighth *= eighth
-            highlight += share * power[lamp] * slope / square * gloss[face] * eighth * eighth * eighth * eighth * eighth
+            fourth = half * half * half * half
+            eighth = fourth * fourth
+            highlight += share * power[lamp] * slope / square * gloss[face] * fourth * eighth * eighth
     return highlight
 
 

@@ -117,8 +117,8 @@ def texel_density(points_m, faces, uv, texture_index, height, width):
 @numba.njit(cache=True, nogil=True, inline="always")
 def _texel(texels, offset, height, width, u, v, to_linear):
     """Linear light of one level of a picture at (u, v), bilinear, clamped at the borders."""
-    x = min(max(u * width - 0.5, 0.0), width - 1.0)
-    y = min(max(v * height - 0.5, 0.0), height - 1.0)
+    x = min(max(u * np.float32(width) - np.float32(0.5), np.float32(0)), np.float32(width - 1))
+    y = min(max(v * np.float32(height) - np.float32(0.5), np.float32(0)), np.float32(height - 1))
     left, top = int(x), int(y)
     right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
     fx, fy = np.float32(x - left), np.float32(y - top)
@@ -132,7 +132,7 @@ def _texel(texels, offset, height, width, u, v, to_linear):
     return red, green, blue
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def sample_albedo(face_of, barycentric, depth_m, cosine, pixel_rad, faces, uv, texture_index, density,
                   texels, offset, height, width, to_linear):  # fmt: skip
     """(m, 3) float32 reflectance in [0, 1], linear, of hits (m,), from the level that fits the size of a pixel.
@@ -150,13 +150,13 @@ def sample_albedo(face_of, barycentric, depth_m, cosine, pixel_rad, faces, uv, t
         face = face_of[i]
         if face < 0:
             continue
-        a, b, c = faces[face]
-        s, t = barycentric[i]
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        s, t = barycentric[i, 0], barycentric[i, 1]
         r = np.float32(1.0) - s - t
         u = r * uv[a, 0] + s * uv[b, 0] + t * uv[c, 0]
         v = r * uv[a, 1] + s * uv[b, 1] + t * uv[c, 1]
-        footprint = depth_m[i] * pixel_rad * density[face] / math.sqrt(max(cosine[i], 0.05))
-        level = min(max(math.log2(max(footprint, 1.0)), 0.0), last - 1.0)
+        footprint = depth_m[i] * pixel_rad * density[face] / math.sqrt(max(cosine[i], np.float32(0.05)))
+        level = min(math.log2(max(footprint, np.float32(1.0))), np.float32(last - 1))
         fine = int(level)
         share = np.float32(level - fine)
         k = texture_index[face]
