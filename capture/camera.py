@@ -14,6 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from .arrays import Covariance6, Pixels, Points, read_only
+from .camera_move import PoseFrom
 from .depth_correction import DepthCorrection
 from .errors import InputError
 from .geometry import SE3
@@ -302,17 +303,30 @@ class CameraRig:
         world_frame: how the world was fixed ("floor", "first_camera", or a name that a calibration gave).
         covariance: (6, 6) covariance of a camera's pose, tangent order of SE3.exp (rad, then m), by camera id.
         calibrated_ns: host time of the calibration, or None.
+        moves: poses that hold from a moment on, in the order of time; `cameras` holds the poses before the first move.
     """
 
     cameras: Mapping[str, Camera]
     world_frame: str = "floor"
     covariance: Mapping[str, Covariance6] = field(default_factory=dict)
     calibrated_ns: int | None = None
+    moves: tuple[PoseFrom, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cameras", MappingProxyType(dict(self.cameras)))
         frozen = {name: read_only(np.asarray(value, dtype=np.float64)) for name, value in self.covariance.items()}
         object.__setattr__(self, "covariance", MappingProxyType(frozen))
+        moves = sorted((move for move in self.moves if move.camera_id in self.cameras), key=lambda move: move.from_ns)
+        object.__setattr__(self, "moves", tuple(moves))
+
+    def at(self, time_ns: int) -> CameraRig:
+        """The rig as it stands at a moment of the rig clock, without moves."""
+        cameras, covariance = dict(self.cameras), dict(self.covariance)
+        for move in self.moves:
+            if move.from_ns <= time_ns:
+                cameras[move.camera_id] = replace(cameras[move.camera_id], world_from_camera=move.world_from_camera)
+                covariance |= {} if move.covariance is None else {move.camera_id: move.covariance}
+        return CameraRig(cameras, self.world_frame, covariance, self.calibrated_ns)
 
     def __getitem__(self, camera_id: str) -> Camera:
         return self.cameras[camera_id]
@@ -323,4 +337,5 @@ class CameraRig:
             name: replace(camera, world_from_camera=new_from_old @ camera.world_from_camera)
             for name, camera in self.cameras.items()
         }
-        return CameraRig(cameras, world_frame, self.covariance, self.calibrated_ns)
+        moves = [replace(move, world_from_camera=new_from_old @ move.world_from_camera) for move in self.moves]
+        return CameraRig(cameras, world_frame, self.covariance, self.calibrated_ns, tuple(moves))

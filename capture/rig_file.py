@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .camera import Camera, CameraModel, CameraRig, Intrinsics
+from .camera_move import PoseFrom
 from .depth_correction import DepthCorrection, correction_from_json, correction_to_json
 from .errors import InputError
 from .files import canonical_json, write_atomic
@@ -107,6 +108,11 @@ def rig_to_json(rig: CameraRig) -> dict[str, Any]:
                 value[name]["depth_correction"] = correction_to_json(camera.depth_correction)
         if name in rig.covariance:
             value[name]["covariance"] = rig.covariance[name].tolist()
+    for move in rig.moves:
+        entry = {"from_ns": int(move.from_ns), "world_from_camera": pose_to_json(move.world_from_camera)}
+        if move.covariance is not None:
+            entry["covariance"] = move.covariance.tolist()
+        value[move.camera_id].setdefault("moves", []).append(entry)
     return value
 
 
@@ -145,14 +151,36 @@ def rig_from_json(value: Any, models: Mapping[str, CameraModel] | None, where: s
         raise InputError(
             f"the rig has no pose for {', '.join(models or ())}", where=where, todo=f"it knows {', '.join(value)}"
         )
-    cameras, covariance = {}, {}
+    cameras, covariance, moves = {}, {}, []
     for name in names:
         spot = f"{where}, camera {name}"
         check_camera_id(name, where)
         cameras[name] = _camera_from_json(name, value[name], None if models is None else models[name], spot)
         if value[name].get("covariance") is not None:
             covariance[name] = _covariance_from_json(value[name]["covariance"], f"{spot}, covariance")
-    return CameraRig(cameras, "floor", covariance)
+        moves += _moves_from_json(name, value[name].get("moves"), f"{spot}, moves")
+    return CameraRig(cameras, "floor", covariance, moves=tuple(moves))
+
+
+def _moves_from_json(name: str, value: Any, where: str) -> list[PoseFrom]:
+    if value is None:
+        return []
+    todo = "each entry needs from_ns (whole nanoseconds of rig time) and world_from_camera"
+    if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
+        raise InputError("the moves of a camera are a list of objects", where=where, todo=todo)
+    moves = []
+    for entry in value:
+        from_ns = entry.get("from_ns")
+        if not isinstance(from_ns, int) or isinstance(from_ns, bool):
+            raise InputError("a move has no from_ns", where=where, why=repr(from_ns), todo=todo)
+        covariance = entry.get("covariance")
+        moves.append(
+            PoseFrom(
+                name, from_ns, pose_from_json(entry.get("world_from_camera"), where),
+                None if covariance is None else _covariance_from_json(covariance, where),
+            )
+        )  # fmt: skip
+    return moves
 
 
 def _covariance_from_json(value: Any, where: str) -> np.ndarray:
