@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -35,6 +35,7 @@ class BoardObservations:
         pixels_px: (n, 2) where it was seen.
         times_ns: (i, c) stamp of the frame that a camera gave at an instant; NO_TIME where there is none.
         lenses: lens by camera id, None where nothing is known of it.
+        sizes_px: width and height of the images by camera id, where one was seen.
 
     Raises:
         InputError: the columns do not fit together.
@@ -48,6 +49,7 @@ class BoardObservations:
     pixels_px: np.ndarray
     times_ns: np.ndarray
     lenses: Mapping[str, Intrinsics | None]
+    sizes_px: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         columns = (self.camera, self.instant, self.point, self.pixels_px)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import Times
 from ..camera import Intrinsics
-from ..errors import InputError
+from ..errors import InputError, nearest_name
 from ..plain_times import absurd_times, clocks_of, read_timestamps
 from ..rig_file import lens_from_json
 from ..storage import open_recording
@@ -30,7 +30,7 @@ SAME_NUMBER_HZ = 30.0
 
 
 def read_observations(
-    path: Path, board: Board, progress: Callable[[int, int], None] | None = None
+    path: Path, board: Board, progress: Callable[[int, int], None] | None = None, only: str | None = None
 ) -> BoardObservations:
     """Find the board in everything that was filmed, and put together what was seen at one instant.
 
@@ -39,21 +39,27 @@ def read_observations(
 
     Args:
         path: a `.recording`; a plain folder (calibration.json, <camera>/color/NNNNNN.png, timestamps.csv); a folder of
-            one video per camera with timestamps.csv; or a folder of photos of one camera.
+            one video per camera with timestamps.csv; a folder of photos of one camera; or one video.
         board: what was filmed.
         progress: called with (films searched, films in all).
+        only: look at this camera alone.
 
     Raises:
         InputError: nothing can be read, times are wrong, images of one camera differ in size, or no camera saw the
             board; the message says what to film or fix.
     """
     films, instants = _open(Path(path))
+    if only is not None:
+        films = _only(films, only, str(path))
     detectors = [BoardDetector(board) for _ in films]
     done = 0
     found: list[dict[int, CornerView]] = []
+    sizes: dict[str, tuple[int, int]] = {}
     with ThreadPoolExecutor(WORKERS) as workers:
-        for views in workers.map(_search, films, detectors):
+        for film, (views, size_px) in zip(films, workers.map(_search, films, detectors), strict=True):
             found.append(views)
+            if size_px is not None:
+                sizes[film.camera_id] = size_px
             done += 1
             if progress:
                 progress(done, len(films))
@@ -65,7 +71,16 @@ def read_observations(
             _refuse_mirrored(film, board, str(path))
     board = replace(board, legacy_pattern=print_kind[0], inverted=print_kind[1])
     rows = _pair(films, instants)
-    return _together(films, board, print_kind, found, rows)
+    return replace(_together(films, board, print_kind, found, rows), sizes_px=sizes)
+
+
+def _only(films: list[Film], camera_id: str, where: str) -> list[Film]:
+    known = [film.camera_id for film in films]
+    if camera_id not in known:
+        raise InputError(
+            f"there is no camera '{camera_id}'{nearest_name(camera_id, known)}", where=where, todo=", ".join(known)
+        )
+    return [film for film in films if film.camera_id == camera_id]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +101,8 @@ def _open(path: Path) -> tuple[list[Film], dict[str, np.ndarray] | None]:
         if not films:
             raise InputError("no camera of the recording has colour", where=str(path), todo="boards are seen in colour")
         return films, None
+    if path.is_file() and path.suffix.lower() in VIDEO_ENDINGS:
+        return _videos(path.parent, [path], {})
     if not path.is_dir():
         raise InputError(
             "there is no such folder", where=str(path), todo="give the folder in which the board was filmed"
@@ -183,8 +200,8 @@ def _lens_of(entry: Any, where: str) -> Intrinsics | None:
     return lens_from_json(entry["color"], where) if entry.get("color") is not None else None
 
 
-def _search(film: Film, detector: BoardDetector) -> dict[int, CornerView]:
-    """The views of one camera by position."""
+def _search(film: Film, detector: BoardDetector) -> tuple[dict[int, CornerView], tuple[int, int] | None]:
+    """The views of one camera by position, and the width and height of its images."""
     views: dict[int, CornerView] = {}
     size: tuple[int, ...] | None = (film.lens.height_px, film.lens.width_px) if film.lens else None
     for position, gray in enumerate(film.images()):
@@ -201,7 +218,7 @@ def _search(film: Film, detector: BoardDetector) -> dict[int, CornerView]:
         view = detector.detect(gray)
         if view is not None:
             views[position] = view
-    return views
+    return views, None if size is None else (size[1], size[0])
 
 
 def _refuse_mirrored(film: Film, board: Board, where: str) -> None:
