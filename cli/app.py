@@ -85,6 +85,8 @@ VERBS = (
     Verb("doctor", "doctor", "Trust", "Say in plain words what is wrong with a recording, and what to do."),
     Verb("verify", "verify", "Trust", "Check every file of a recording or a twin against its hash."),
     Verb("evaluate", "evaluate", "Trust", "Compare a twin with the truth of a simulated recording."),
+    Verb("score-graphs", "score_graphs", "Trust", "Score predicted scene graphs by the rules of 4D-OR or MM-OR."),
+    Verb("vocabulary", "vocabulary", "Trust", "Print the words of the scene graph and how data sets spell them."),
     Verb("config", "config", "Trust", "Show the settings of every stage, with their defaults."),
 )
 

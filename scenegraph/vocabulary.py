@@ -1,7 +1,8 @@
 """The words of the scene graph, as data: entities, roles, predicates, and the spellings that other people use for them.
 
 Everything is canonical snake_case inside ortwin; `canonical_name` is the door for other spellings. The numbers of the
-predicates are those of docs/predicates.md.
+predicates are those of docs/predicates.md. The words themselves stand in vocabulary.toml; here they get their use, and
+the predicates that a twin measures their rows.
 """
 
 from __future__ import annotations
@@ -12,83 +13,40 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ..capture.errors import nearest_name
+from .vocabulary_terms import NUMBERED_PERSON, load_terms, snake_case
 
 TRACK, FIXTURE, ZONE = "track", "fixture", "zone"
 LAYERS = (TRACK, FIXTURE, ZONE)
 MOVING = frozenset({TRACK})
 SOLID = frozenset({TRACK, FIXTURE})
 
-ROLES = (
-    "head_surgeon", "assistant_surgeon", "scrub_nurse", "circulating_nurse", "anaesthetist", "technician", "visitor",
-    "patient",
-)  # fmt: skip
+_TERMS = load_terms()
+
+ROLES = tuple(_TERMS.roles)
 
 #: The 23 entity classes of MM-OR under its own names, most general use of the field.
-ENTITIES = (
-    "anaesthetist", "anesthesia_equipment", "assistant_surgeon", "c_arm", "circulator", "drape", "drill", "hammer",
-    "head_surgeon", "instrument", "instrument_table", "mako_robot", "monitor", "mps", "mps_station", "nurse",
-    "operating_table", "patient", "saw", "secondary_table", "student", "tracker", "unrelated_person",
-)  # fmt: skip
+ENTITIES = tuple(_TERMS.entities)
+
+#: Classes beyond those that some data set names.
+FURTHER_ENTITIES = tuple(_TERMS.further_entities)
 
 #: Labels that a twin gives on its own, before anyone has said what a thing is.
-GENERIC_LABELS = ("person", "object", "fixture", "zone", "room")
+GENERIC_LABELS = tuple(_TERMS.generic)
 
 #: Classes that a more general name also stands for.
 MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "person": frozenset({*ROLES, "circulator", "mps", "nurse", "student", "unrelated_person"}),
-        "instrument": frozenset({"drill", "hammer", "saw", "tracker"}),
+        "person": frozenset({*ROLES, *(name for name, row in _TERMS.entities.items() if row.kind == "person")}),
+        "instrument": frozenset(name for name in (*ENTITIES, *FURTHER_ENTITIES) if _TERMS.kind_of(name) == "instrument")
+        - {"instrument"},
     }
 )
 
 #: Other spellings of labels, already lower-cased and underscored.
-SYNONYMS: Mapping[str, str] = MappingProxyType(
-    {
-        "anesthetist": "anaesthetist",
-        "anest": "anaesthetist",
-        "anaesthesia_equipment": "anesthesia_equipment",
-        "anaesthesia_machine": "anesthesia_equipment",
-        "anesthesia_machine": "anesthesia_equipment",
-        "ae": "anesthesia_equipment",
-        "assistant": "assistant_surgeon",
-        "carm": "c_arm",
-        "main_surgeon": "head_surgeon",
-        "surgeon": "head_surgeon",
-        "human": "person",
-        "people": "person",
-        "robot": "mako_robot",
-        "instruments": "instrument",
-        "tool": "instrument",
-        "or_table": "operating_table",
-        "operation_table": "operating_table",
-        "surgical_table": "operating_table",
-        "ot": "operating_table",
-        "screen": "monitor",
-        "thing": "object",
-    }
-)
-
+SYNONYMS: Mapping[str, str] = _TERMS.label_synonyms
 
 #: Other words for predicates, already lower-cased and underscored; a query that uses one is told the right one.
-PREDICATE_SYNONYMS: Mapping[str, str] = MappingProxyType(
-    {
-        "near": "close_to",
-        "nearby": "close_to",
-        "near_to": "close_to",
-        "next_to": "close_to",
-        "beside": "close_to",
-        "by": "close_to",
-        "at": "close_to",
-        "contact": "touching",
-        "on_top_of": "on",
-        "in": "inside_zone",
-        "inside": "inside_zone",
-        "within": "inside_zone",
-        "enters": "entered",
-        "leaves": "left",
-        "exited": "left",
-    }
-)
+PREDICATE_SYNONYMS: Mapping[str, str] = MappingProxyType({**_TERMS.predicate_synonyms, "inside": "inside_zone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +125,7 @@ PREDICATES: Mapping[str, PredicateSpec] = _rows(
 
 def known_labels() -> frozenset[str]:
     """Every canonical class name."""
-    return frozenset({*ENTITIES, *ROLES, *GENERIC_LABELS})
+    return frozenset({*ENTITIES, *FURTHER_ENTITIES, *ROLES, *GENERIC_LABELS})
 
 
 def canonical_name(spelling: str) -> str:
@@ -175,9 +133,8 @@ def canonical_name(spelling: str) -> str:
 
     A spelling that the vocabulary does not know comes back in snake_case, so that a room may hold things of its own.
     """
-    words = re.sub(r"([a-z])([A-Z])", r"\1_\2", spelling.strip())
-    name = re.sub(r"[^0-9a-z]+", "_", words.lower()).strip("_")
-    if re.fullmatch(r"human_\d+", name):
+    name = snake_case(spelling)
+    if NUMBERED_PERSON.fullmatch(name):
         return "person"
     return SYNONYMS.get(name, name)
 
