@@ -6,6 +6,7 @@ import io
 import math
 import shutil
 import struct
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import numpy as np
 from .camera import CameraModel, CameraRig
 from .errors import ConfigError, InputError
 from .files import hash_file, require_writable
+from .import_options import ImportOptions
+from .import_report import ImportEstimate, ImportReport, estimate_import, require_disk
 from .plain_calibration import FILE, read_calibration
 from .plain_times import Stamp, absurd_times, clocks_of, read_timestamps
 from .recording_writer import DamagedFrame, RecordingWriter
@@ -23,26 +26,10 @@ from .segments import seal_folder
 
 LARGEST_IMAGE_PX = 64_000_000
 LONGEST_NUMBER = 12
+NUM_SAMPLES = 4
 COLOR_ENDINGS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
 PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
 JPEG_END = b"\xff\xd9"
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What an import took, and what it could not take.
-
-    Args:
-        path: the recording.
-        num_frames: frames of all cameras together.
-        damaged: what is left out.
-        unplaced: cameras without a place where the calibration or the rig means to give places.
-    """
-
-    path: Path
-    num_frames: int
-    damaged: tuple[DamagedFrame, ...]
-    unplaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +48,7 @@ def import_plain(
     fps: float | None = None,
     rig: CameraRig | None = None,
     ignore_poses: bool = False,
+    options: ImportOptions | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
     """Import a plain RGB-D folder as a recording.
@@ -74,14 +62,16 @@ def import_plain(
         fps: frame rate, Hz; needed where there are no timestamps, and then frames of one number are one instant.
         rig: where the cameras stand, if it is known from elsewhere.
         ignore_poses: leave the cameras unplaced, whatever calibration.json says.
+        options: the stretch of time, the rule for depth, and whether to try only.
         progress: called with (frames done, frames in all).
 
     Raises:
         InputError: calibration.json is unreadable or wrong, the cameras do not keep the same time, or no camera has any
             frame.
         ConfigError: there are no timestamps and no fps was given, or the recording cannot be written.
+        ResourceError: the disk would not suffice.
     """
-    folder, out = Path(folder), Path(out)
+    folder, out, options = Path(folder), Path(out), options or ImportOptions()
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise ConfigError(f"a rate of {fps:g} Hz is impossible", todo="give frames per second, e.g. --fps 30")
     calibration = read_calibration(folder)
@@ -92,18 +82,32 @@ def import_plain(
     lacking = tuple(name for name in models if name not in rig.cameras) if rig else tuple(models) if damaged else ()
     plan = _plan(folder, models, fps, damaged)
     clocks = clocks_of({name: [f.stamp for f in plan if f.camera_id == name] for name in {f.camera_id for f in plan}})
-    plan.sort(key=lambda frame: (clocks[frame.camera_id].rig_ns_of(frame.stamp.device_ns), frame.camera_id))
+    times_ns = {id(frame): clocks[frame.camera_id].rig_ns_of(frame.stamp.device_ns) for frame in plan}
+    begin_ns, end_ns = options.span.bounds_ns(min(times_ns.values()))
+    plan = [frame for frame in plan if begin_ns <= times_ns[id(frame)] < end_ns]
+    plan.sort(key=lambda frame: (times_ns[id(frame)], frame.camera_id))
+    if not plan:
+        raise InputError(
+            "no frame lies between --from and --to", where=str(folder),
+            why=f"the frames span {(max(times_ns.values()) - min(times_ns.values())) / 1e9:.3f} s",
+        )  # fmt: skip
+    estimate = _estimate(plan, models, out, options, (times_ns[id(plan[-1])] - times_ns[id(plan[0])]) / 1e9)
+    if options.dry_run:
+        return ImportReport(out, len(plan), tuple(damaged), lacking, estimate)
+    if options.check_disk:
+        require_disk(out, estimate)
     source = {
         "importer": "plain",
         "name": folder.resolve().name,
         "calibration_blake3": hash_file(folder / FILE),
         "timestamps": "given" if fps is None else f"frame number / {fps:g} Hz where no timestamps.csv stands",
+        **options.to_json(),
     }
     writer = RecordingWriter(out, list(models.values()), fps=_rate(plan, fps), source=source, rig=rig, clocks=clocks)
     require_writable(out)
     with writer:
         for done, frame in enumerate(plan):
-            _take(frame, folder, models[frame.camera_id], writer, damaged)
+            _take(frame, folder, models[frame.camera_id], writer, damaged, options)
             if progress:
                 progress(done + 1, len(plan))
         if writer.num_frames == 0:
@@ -196,17 +200,38 @@ def _rate(plan: list[_PlannedFrame], fps: float | None) -> float:
     return round(1e9 / float(np.median(steps)), 6) if steps else 1.0
 
 
+def _estimate(
+    plan: list[_PlannedFrame], models: Mapping[str, CameraModel], out: Path, options: ImportOptions, media_s: float
+) -> ImportEstimate:
+    """The cost of the plan: colour counts as its files do, depth as a few of its images do once encoded."""
+    having = [frame for frame in plan if frame.depth is not None] if options.depth.keep else []
+    samples, spent_s = [], [0.0]
+    for frame in having[:: max(1, len(having) // NUM_SAMPLES)][:NUM_SAMPLES]:
+        begun_s = time.perf_counter()
+        try:
+            samples.append(_read_depth(frame.depth, models[frame.camera_id]) if frame.depth else None)
+        except (InputError, OSError):  # the import itself will say so
+            continue
+        spent_s.append(time.perf_counter() - begun_s)
+    color_bytes = sum(frame.color.stat().st_size for frame in plan if frame.color is not None)
+    return estimate_import(
+        out, num_frames=len(plan), media_s=media_s, other_bytes=color_bytes, num_depth=len(having),
+        depth_samples=[image for image in samples if image is not None], read_s_per_frame=float(np.median(spent_s)),
+    )  # fmt: skip
+
+
 def _take(
-    frame: _PlannedFrame, root: Path, model: CameraModel, writer: RecordingWriter, damaged: list[DamagedFrame]
-) -> None:
+    frame: _PlannedFrame, root: Path, model: CameraModel, writer: RecordingWriter, damaged: list[DamagedFrame],
+    options: ImportOptions,
+) -> None:  # fmt: skip
     depth_raw = color = None
     codec = "jpeg"
     for path, stream in ((frame.depth, "depth"), (frame.color, "color")):
-        if path is None:
+        if path is None or (stream == "depth" and not options.depth.keep):
             continue
         try:
             if stream == "depth":
-                depth_raw = _read_depth(path, model)
+                depth_raw = options.depth.apply(_read_depth(path, model), model.depth_unit_m)
             else:
                 codec = COLOR_ENDINGS[path.suffix.lower()]
                 color = _read_color(path, model)

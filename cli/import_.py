@@ -1,8 +1,7 @@
-"""ortwin import: other people's files become a recording."""
+"""ortwin import: other people's files become a recording. One row of `verbs` for each kind of files."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,8 @@ import typer
 
 from .app import ExitCode
 from .console import Reporter
+from .import_common import DepthOption, DryRunOption, FromOption, ToOption, options_of, tell
 from .options import RigOption
-from .rig import warn_of_unplaced
 
 
 def plain(
@@ -25,29 +24,23 @@ def plain(
     without_poses: Annotated[
         bool, typer.Option("--without-poses", help="Ignore where calibration.json says that the cameras stand.")
     ] = False,
+    begin: FromOption = None,
+    end: ToOption = None,
+    depth: DepthOption = "keep",
+    dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Import a folder of images: <camera>/color/000000.jpg, <camera>/depth/000000.png and calibration.json."""
     from ..capture.import_plain import import_plain
     from ..capture.plain_calibration import read_calibration
     from ..capture.rig_file import read_rig
 
+    options = options_of(begin, end, depth, dry_run)
     known = read_rig(rig, read_calibration(folder).models) if rig else None
     with report.progress(None, "importing frames") as bar:
-        imported = import_plain(folder, recording, fps=fps, rig=known, ignore_poses=without_poses, progress=bar)
-    damaged = [asdict(frame) for frame in imported.damaged]
-    report.result(
-        {
-            "recording": recording, "frames": imported.num_frames, "damaged": damaged,
-            "unplaced": list(imported.unplaced),
-        },
-        show=False,
-    )  # fmt: skip
-    report.answer(f"{recording}: {imported.num_frames} frames.")
-    for frame in imported.damaged:
-        report.warn(f"{frame.file}: {frame.what}" + ("; left out" if frame.index >= 0 else ""))
-    warn_of_unplaced(report, imported.unplaced)
-    report.next("ortwin", "info", recording)
-    return ExitCode.GAPS if damaged or imported.unplaced else ExitCode.OK
+        imported = import_plain(
+            folder, recording, fps=fps, rig=known, ignore_poses=without_poses, options=options, progress=bar
+        )
+    return tell(report, imported)
 
 
 verbs = {"plain": plain}
