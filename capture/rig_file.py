@@ -132,14 +132,21 @@ def read_rig(path: Path, models: Mapping[str, CameraModel] | None = None) -> Cam
         InputError: the file is unreadable, a pose is impossible, no camera of the recording is in it, or an image size
             does not fit; names file and camera.
     """
-    path = Path(path)
+    return rig_from_json(read_rig_json(path), models, str(path))
+
+
+def read_rig_json(path: Path) -> Any:
+    """What a rig.json holds, unchecked.
+
+    Raises:
+        InputError: the file is unreadable or not JSON.
+    """
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError("the rig cannot be read", where=str(path), why=error.strerror or "") from error
     except (ValueError, RecursionError) as error:
         raise InputError("the rig is not JSON", where=str(path), why=str(error)) from error
-    return rig_from_json(value, models, str(path))
 
 
 def rig_from_json(value: Any, models: Mapping[str, CameraModel] | None, where: str) -> CameraRig:

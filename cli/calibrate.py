@@ -28,7 +28,12 @@ def calibrate(
     board: Annotated[Path, typer.Option("--board", metavar="BOARD.TOML", help="The board that was filmed.")],
     out: Annotated[Path, typer.Option("--out", metavar="RIG.JSON", help="Where the rig goes.")],
     rig: Annotated[
-        Path | None, typer.Option("--rig", metavar="START.JSON", help="Keep this rig's world; begin with its lenses.")
+        Path | None,
+        typer.Option(
+            "--rig",
+            metavar="START.JSON",
+            help="Keep this rig's world; begin with its lenses. Files of other programs: see `ortwin rig convert`.",
+        ),
     ] = None,
     intrinsics: Annotated[
         Literal["fixed", "prior", "free"],

@@ -1,4 +1,4 @@
-"""ortwin rig: attach a calibration to a recording, or show the one that it has."""
+"""ortwin rig: attach a calibration to a recording, show the one that it has, or turn one into another's form."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..capture.errors import ConfigError
 from .app import ExitCode
 from .console import Reporter
 from .options import RecordingPath
@@ -16,17 +17,32 @@ if TYPE_CHECKING:
     from ..capture.storage import StoredRecording
 
 
+NameOption = Annotated[
+    list[str] | None,
+    typer.Option("--name", metavar="FILE_NAME=CAMERA", help="Call a camera of the file otherwise; may be repeated."),
+]
+FORMAT_NAMES = "ortwin, calibration, caliscope, opencv, qualisys, tum"
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="FORMAT", help=f"The format, where it is not plain: {FORMAT_NAMES}."),
+]
+
+
 def set_rig(
     report: Reporter,
     recording: RecordingPath,
-    rig: Annotated[Path, typer.Argument(metavar="RIG.JSON", help="The calibration: where the cameras stand.")],
+    rig: Annotated[
+        Path, typer.Argument(metavar="RIG.JSON", help="Where the cameras stand; also a file of another program.")
+    ],
+    source_format: FromOption = None,
+    name: NameOption = None,
 ) -> ExitCode:
-    """Attach a rig.json to a recording, in place of the one that it may have."""
-    from ..capture.rig_file import read_rig
+    """Attach a rig to a recording, in place of the one that it may have."""
+    from ..capture.calibration.camera_files import read_rig_of
     from ..capture.storage import attach_rig, open_recording
 
     opened = open_recording(recording)
-    calibration = read_rig(rig, opened.cameras)
+    calibration = read_rig_of(rig, opened.cameras, name=source_format, names=_names(name))
     attach_rig(recording, calibration)
     unplaced = [name for name in opened.cameras if name not in calibration.cameras]
     document = {"recording": recording, "rig": rig, "cameras": list(calibration.cameras)}
@@ -34,6 +50,52 @@ def set_rig(
     warn_of_unplaced(report, unplaced)
     suggest_build(report, opened)
     return ExitCode.GAPS if unplaced else ExitCode.OK
+
+
+def convert_rig(
+    report: Reporter,
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="A file of cameras, or a folder with one file per camera.")
+    ],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="rig.json, calibration.json, .toml, .yml, .qca.txt, or a folder.")
+    ],
+    source_format: FromOption = None,
+    target_format: Annotated[
+        str | None,
+        typer.Option("--to", metavar="FORMAT", help=f"The format of OUT, where its name does not say: {FORMAT_NAMES}."),
+    ] = None,
+    name: NameOption = None,
+) -> None:
+    """Turn the cameras of one program into those of another.
+
+    Formats: ortwin (rig.json), calibration (calibration.json of a plain folder), caliscope (camera_array.toml; the
+    Calib.toml of Pose2Sim is read too), opencv (YAML or XML, one camera per file), qualisys (Calib.qca.txt), tum
+    (camera01.json, of the Munich operating room datasets). Axes, units and names are turned on the way.
+    """
+    from ..capture.calibration.camera_files import read_cameras, write_cameras
+    from ..capture.files import require_writable
+
+    cameras = read_cameras(source, source_format).renamed(_names(name))
+    require_writable(target)
+    written = write_cameras(target, cameras, target_format)
+    unplaced = [key for key in cameras.lenses if key not in cameras.world_from_camera]
+    document = {"cameras": list(cameras.lenses), "placed": list(cameras.world_from_camera)}
+    report.result({"in": source, "out": target, "format": written, **document})
+    for note in cameras.notes:
+        report.warn(note)
+    if unplaced:
+        report.warn(f"the file has a lens but no place for {', '.join(unplaced)}")
+
+
+def _names(entries: Sequence[str] | None) -> dict[str, str]:
+    names = {}
+    for entry in entries or ():
+        old, equals, new = entry.partition("=")
+        if not (old and equals and new):
+            raise ConfigError(f"--name {entry} is not FILE_NAME=CAMERA", todo="e.g. --name 26580=cam_1")
+        names[old] = new
+    return names
 
 
 def show_rig(report: Reporter, recording: RecordingPath) -> None:
@@ -68,4 +130,4 @@ def suggest_build(report: Reporter, recording: StoredRecording) -> None:
         report.say("no camera has depth: `ortwin register` and `ortwin build` need it")
 
 
-verbs = {"set": set_rig, "show": show_rig}
+verbs = {"set": set_rig, "show": show_rig, "convert": convert_rig}

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..camera import CameraModel, CameraRig
 from ..depth_correction import DepthCorrection
-from ..rig_file import read_rig
 from ..storage import StoredRecording, open_recording
 from .board import read_board
+from .camera_files import read_rig_of
 from .depth_terms import BoardView, DepthTerms, depth_terms
 from .observations import NO_TIME, BoardObservations
 from .report_data import plain_value
@@ -35,7 +35,7 @@ def calibrate_source(
         source: a recording, a plain folder, or a folder of videos; see sources.
         board_file: board.toml.
         config: see CalibrationConfig.
-        start_file: rig.json whose world and lenses are kept as the start.
+        start_file: a rig whose world and lenses are kept as the start: rig.json, or a file of another program.
         progress: called with the name of the step and the share that is done.
 
     Raises:
@@ -49,7 +49,7 @@ def calibrate_source(
     models = {} if recording is None else recording.cameras
     if recording is not None and config.timing == "auto":  # a recording has clocks that can be put right
         config = replace(config, timing="estimated")
-    start = None if start_file is None else read_rig(start_file, models or None)
+    start = None if start_file is None else read_rig_of(start_file, models or None)
     found = calibrate_rig(
         observations, config, models=models, start=start, board=_board_values(board),
         progress=lambda step, share: told(step, READING_SHARE + (1 - READING_SHARE) * share),

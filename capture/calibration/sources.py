@@ -19,6 +19,7 @@ from ..rig_file import lens_from_json
 from ..storage import open_recording
 from ..sync import ABSENT, synchronize
 from .board import Board
+from .camera_file_toml import read_toml_cameras
 from .detection import BoardDetector, CornerView, majority
 from .film import IMAGE_ENDINGS, VIDEO_ENDINGS, Film, film_of_images, film_of_recording, film_of_video
 from .not_found import explain_no_board
@@ -190,9 +191,7 @@ def _lenses(root: Path) -> dict[str, Intrinsics | None]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError("calibration.json cannot be read", where=str(path), why=repr(error)) from error
     if (root / "camera_array.toml").exists():
-        from .camera_files import read_caliscope
-
-        return dict(read_caliscope(root / "camera_array.toml").lenses)
+        return dict(read_toml_cameras(root / "camera_array.toml").lenses)
     return {}
 
 
