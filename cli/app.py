@@ -72,6 +72,7 @@ VERBS = (
     Verb("record", "record", "Recordings", "Record cameras, or replay a recording as if it were live."),
     Verb("board", "board", "Recordings", "Print a calibration board to scale."),
     Verb("calibrate", "calibrate", "Recordings", "Find lenses, places and clocks of the cameras with a board."),
+    Verb("calibrate-lens", "calibrate_lens", "Recordings", "Find the lens of one camera from photos of a board."),
     Verb("sync", "sync", "Recordings", "Find the clocks of the cameras, and what broke in them."),
     Verb("info", "info", "Recordings", "Say what is in a recording."),
     Verb("rig", "rig", "Recordings", "Attach or show the calibration: where the cameras stand."),

@@ -11,7 +11,6 @@ import numpy as np
 from ..camera import Intrinsics
 from ..errors import InputError
 from .board_sheet import NUM_SHEET, sheet_grid
-from .bundle import rms_length
 from .lens_fit import LensFit, LensFitConfig, descend, fit_lens, undetermined
 from .lens_jacobian import NUM_LENS, lens_from_row, lens_names, lens_row
 from .lens_problem import LENS, SHEET, LensProblem, LensState, lens_rows_at
@@ -45,7 +44,7 @@ class LensConfig:
     free_board: bool = True
     focal: float = 1.0
     center: float = 0.1
-    radial: float = 1.0
+    radial: float = 3.0
     tangential: float = 0.02
     aspect: float = 0.01
     fit: LensFitConfig = field(default_factory=LensFitConfig)
@@ -232,10 +231,11 @@ def _problem(views: _Views, model: LensModel, config: LensConfig) -> LensProblem
     if model.bent_board:
         sigma[SHEET] = grid.sigma_m
     prior = np.concatenate([lens_row(middle), np.zeros(NUM_SHEET)])
+    reach = float(np.hypot(like.width_px / like.fx_px, like.height_px / like.fy_px)) / 2
     numbers = np.repeat(np.arange(len(views.drawn_m)), [len(points) for points in views.drawn_m])
     return LensProblem(
         numbers, np.concatenate(views.drawn_m), np.concatenate(views.pixels_px), len(views.drawn_m), grid,
-        model.distortion_model == "fisheye", prior, sigma, config.aspect, 1.0,
+        model.distortion_model == "fisheye", prior, sigma, config.aspect, reach, 1.0,
     )  # fmt: skip
 
 
@@ -304,8 +304,3 @@ def _result(
         tuple(HeldOutLens(model, fits[model][1], len(fits[model][2])) for model in order),
         tuple(views.instants), views.num_seen, bow_m, fit,
     )  # fmt: skip
-
-
-def lens_rms_px(found: LensCalibration) -> float:
-    """Root mean square length of the fit's residuals that were kept."""
-    return rms_length(found.fit.residuals_px[found.fit.kept])

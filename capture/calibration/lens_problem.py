@@ -11,6 +11,7 @@ from .board_sheet import NUM_SHEET, SheetGrid
 from .lens_jacobian import NUM_LENS, project_lenses
 from .rotations import cross_matrix, exp_rotation
 
+ROUGH_SAMPLES, ROUGH_SIGMA = 65, 2e-4
 NUM_SHARED = NUM_LENS + NUM_SHEET
 LENS, SHEET = slice(0, NUM_LENS), slice(NUM_LENS, NUM_SHARED)
 
@@ -28,6 +29,7 @@ class LensProblem:
         fisheye: the model of the lens.
         prior, sigma: (17,) mean and one sigma of the lens's and the sheet's numbers; sigma 0 = held at the mean.
         aspect_sigma: of fx / fy about one.
+        reach: distance from the axis, on the image plane at depth 1, up to which the lens is to be smooth.
         noise_px: standard deviation of a corner per axis.
     """
 
@@ -40,6 +42,7 @@ class LensProblem:
     prior: np.ndarray
     sigma: np.ndarray
     aspect_sigma: float
+    reach: float
     noise_px: float
 
     @property
@@ -131,7 +134,8 @@ def prior_cost(problem: LensProblem, state: LensState) -> float:
     """Half the squares of what is known before."""
     free = problem.free
     off = (state.shared - problem.prior)[free] / problem.sigma[free]
-    return 0.5 * float(off @ off) + 0.5 * _aspect(problem, state) ** 2
+    rough = _roughness(problem, state)[0]
+    return 0.5 * float(off @ off) + 0.5 * _aspect(problem, state) ** 2 + 0.5 * float(rough @ rough)
 
 
 def solve_lens(normal: LensNormal, problem: LensProblem, damping: float) -> tuple[np.ndarray, np.ndarray]:
@@ -198,4 +202,26 @@ def _prior(problem: LensProblem, state: LensState) -> tuple[np.ndarray, np.ndarr
         row = np.array([1.0, -1.0]) / (problem.aspect_sigma * float(problem.prior[0]))
         information[:2, :2] += np.outer(row, row)
         gradient[:2] -= row * _aspect(problem, state)
+    rough, by_lens = _roughness(problem, state)
+    information[LENS, LENS] += by_lens.T @ by_lens
+    gradient[LENS] -= by_lens.T @ rough
     return information, gradient
+
+
+def _roughness(problem: LensProblem, state: LensState) -> tuple[np.ndarray, np.ndarray]:
+    """How rough the bent radius is along the radius, in sigmas (s,), and the derivative by the lens's numbers (s, 12).
+
+    The ratio of two polynomials may have a pole next to a zero, which a few corners cannot forbid: a lens of glass has
+    none. Third differences tell such a kink from bending.
+    """
+    radius = np.linspace(0.0, problem.reach, ROUGH_SAMPLES)
+    row = state.shared[LENS].copy()
+    row[:4] = 1.0, 1.0, 0.0, 0.0
+    row[6:8] = row[6:8] if problem.fisheye else 0.0
+    points = np.stack([radius, np.zeros(ROUGH_SAMPLES), np.ones(ROUGH_SAMPLES)], axis=1)
+    shown = project_lenses(points, np.tile(row, (ROUGH_SAMPLES, 1)), np.full(ROUGH_SAMPLES, problem.fisheye))
+    by_lens = shown.by_lens[:, 0].copy()
+    by_lens[:, :4] = 0.0
+    if not problem.fisheye:
+        by_lens[:, 6:8] = 0.0
+    return tuple(np.diff(part, 3, axis=0) / ROUGH_SIGMA for part in (shown.pixels_px[:, 0], by_lens))

@@ -60,7 +60,7 @@ def _camera(
         kept=kept,
         rms_px=rms_length(residuals[kept]),
         noise_px=float(result.problem.noise_px[index]),
-        coverage=_coverage(pixels, lens),
+        coverage=image_coverage(pixels, lens),
         position_sigma_mm=1e3 * sigma[3:6],
         rotation_sigma_deg=np.degrees(sigma[:3]),
         lens_start=None if start is None else lens_to_json(start),
@@ -113,7 +113,8 @@ def pair_reports(observations: BoardObservations, fit: RigFit) -> tuple[PairRepo
     return tuple(reports)
 
 
-def _coverage(pixels: np.ndarray, lens: Intrinsics) -> np.ndarray:
+def image_coverage(pixels: np.ndarray, lens: Intrinsics) -> np.ndarray:
+    """How many of some pixels (n, 2) lie in each cell of an even grid over the image."""
     rows, columns = COVERAGE_SHAPE
     edges = np.linspace(-0.5, lens.height_px - 0.5, rows + 1), np.linspace(-0.5, lens.width_px - 0.5, columns + 1)
     return np.histogram2d(pixels[:, 1], pixels[:, 0], bins=edges)[0].astype(int)
