@@ -47,7 +47,8 @@ STATIC_WING = {
 }  # fmt: skip
 DYNAMIC_WING = {
     "dynamic_mask", "moving", "moving_points", "clusters", "cluster_repair", "follower", "tracking", "track_smoothing",
-    "visibility", "surfaces", "dynamic_scene", "scene_tables",
+    "visibility", "surfaces", "dynamic_scene", "scene_tables", "skeleton", "detections", "keypoint_io", "pose_prior",
+    "pose_fit", "matching", "person_tracks", "person_smoothing", "lift",
 }  # fmt: skip
 SHARED = {"__init__", "state", "depth_view", "threads"}
 
