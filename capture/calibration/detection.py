@@ -15,6 +15,7 @@ from .board import TAGS, Board, dictionary_number
 FEWEST_CORNERS = 6
 FLATTEST = 0.02
 DECIDED = 8
+NEIGHBOURS, LARGEST_MISFIT = 6, 0.07
 COMMON_DICTIONARIES = (
     "DICT_4X4_1000", "DICT_5X5_1000", "DICT_6X6_1000", "DICT_7X7_1000", "DICT_ARUCO_ORIGINAL", "DICT_APRILTAG_36h11",
     "DICT_APRILTAG_25h9", "DICT_APRILTAG_16h5",
@@ -45,6 +46,10 @@ class BoardDetector:
 
     Args:
         board: what to look for.
+
+    Attributes:
+        num_lines: images in which all corners that were found lay in a line, or were fewer than six.
+        num_misfits: images whose corners do not lie to each other as they were drawn: the board is another one.
     """
 
     def __init__(self, board: Board) -> None:
@@ -57,20 +62,27 @@ class BoardDetector:
             self._variants += [v for v in others if v != given and (even or v[0] == given[0])]
         self._finders = {variant: _finder(replace(board, legacy_pattern=variant[0])) for variant in self._variants}
         self._votes: Counter[tuple[bool, bool]] = Counter()
+        self.num_lines = self.num_misfits = 0
 
     def detect(self, gray: np.ndarray) -> CornerView | None:
         """The board in a grey image (h, w) uint8, or None where fewer than six corners, or only a line, are seen."""
         best: CornerView | None = None
+        line = misfit = False
         for variant in self._order():
             found = self._finders[variant](np.bitwise_not(gray) if variant[1] else gray)
-            if (
-                found is not None
-                and self._is_enough(found[0])
-                and (best is None or len(found[0]) > len(best.point_ids))
-            ):
+            if found is None:
+                continue
+            if not self._is_enough(found[0]):
+                line = True
+            elif not lie_as_drawn(self._points_m[found[0], :2], found[1]):
+                misfit = True
+            elif best is None or len(found[0]) > len(best.point_ids):
                 best = CornerView(found[0], found[1], variant)
         if best is not None:
             self._votes[best.variant] += 1
+        else:
+            self.num_misfits += misfit
+            self.num_lines += line and not misfit
         return best
 
     def _order(self) -> list[tuple[bool, bool]]:
@@ -83,6 +95,26 @@ class BoardDetector:
         flat = self._points_m[point_ids, :2]
         spread = np.linalg.svd(flat - flat.mean(axis=0), compute_uv=False)
         return bool(spread[1] > FLATTEST * spread[0] and spread[1] > 0)
+
+
+def lie_as_drawn(drawn_m: np.ndarray, pixels_px: np.ndarray) -> bool:
+    """Whether corners lie to their neighbours as they were drawn, up to what perspective and a lens do nearby.
+
+    Around each corner an affine map is fitted to its neighbours; what it leaves is small against their distance where
+    the right corners were found, and not where a board of other rows and columns was read as this one.
+
+    Args:
+        drawn_m: (n, 2) corners on the board, n >= 6.
+        pixels_px: (n, 2) where they were seen.
+    """
+    near = np.argsort(np.linalg.norm(drawn_m[:, None] - drawn_m[None], axis=2), axis=1, kind="stable")[:, :NEIGHBOURS]
+    steps, moves = drawn_m[near] - drawn_m[:, None], pixels_px[near] - pixels_px[:, None]
+    reach = np.linalg.norm(steps, axis=2).max(axis=1)[:, None, None]
+    rows = np.concatenate([steps / reach, np.ones((*steps.shape[:2], 1))], axis=2)
+    normal = np.einsum("nki,nkj->nij", rows, rows) + 1e-6 * np.eye(3)
+    left = rows @ np.linalg.solve(normal, np.einsum("nki,nkj->nij", rows, moves)) - moves
+    misfit = np.sqrt((left**2).sum(axis=2).mean(axis=1)) / np.linalg.norm(moves, axis=2).max(axis=1)
+    return bool(np.quantile(misfit, 0.8) < LARGEST_MISFIT)
 
 
 def majority(views: Iterable[CornerView]) -> tuple[bool, bool] | None:

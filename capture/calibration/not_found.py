@@ -40,6 +40,21 @@ def explain_no_board(films: Sequence[Film], board: Board, where: str) -> InputEr
             why="the board is found when they are flipped; some programs mirror what they record, as a mirror would",
             todo="switch mirroring off in the recording program and film again",
         )  # fmt: skip
+    again = BoardDetector(board)
+    for _, image in images:
+        again.detect(image)
+    if again.num_misfits:
+        return InputError(
+            f"the corners that are seen do not lie as on a board of {board.squares_x} x {board.squares_y}",
+            where=f"{where}: {names}", why="the filmed board has another number of rows or columns",
+            todo="count the squares of the print and correct the board file",
+        )  # fmt: skip
+    if again.num_lines:
+        return InputError(
+            "only a line of corners, or fewer than six, is seen of the board", where=f"{where}: {names}",
+            why="most of it is hidden, out of the image, too small or blurred",
+            todo="film the whole board so that it fills a third of the image",
+        )  # fmt: skip
     seen: Counter[str] = Counter()
     for _, image in images:
         seen.update(markers_seen(image, board))

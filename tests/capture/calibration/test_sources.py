@@ -171,6 +171,14 @@ def blank(name, k):
     return np.full((480, 640), 200, np.uint8)
 
 
+def a_line():
+    """Only the upper row of inner corners."""
+    image, truth = seen(CHARUCO)
+    below = np.concatenate([2 * truth[4:5] - truth[5:6], truth[4:8], 2 * truth[7:8] - truth[6:7]]) - [0, 3]
+    cv2.fillPoly(image, [np.int32([*below, [700, 480], [-60, 480]])], 255)
+    return image
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
@@ -182,12 +190,40 @@ def blank(name, k):
         ),
         (lambda name, k: seen(Board("charuco", 5, 4, 0.04, 0.03, "DICT_6X6_50"))[0], "markers are of DICT_6X6"),
         (lambda name, k: seen(CHARUCO)[0][: 480 - 2 * k], "pixels instead of 640x480"),
+        (lambda name, k: a_line(), "only a line of corners"),
+        (lambda name, k: seen(Board("charuco", 7, 5, 0.04, 0.03, "DICT_4X4_50"))[0], "no board of 5 x 4"),
     ],
 )
 def test_what_was_filmed_wrongly_is_explained(draw, message, session):
     with pytest.raises(InputError, match=message) as caught:
         read_observations(session(draw), CHARUCO)
     assert caught.value.todo
+
+
+@pytest.mark.parametrize(
+    ("filmed", "given"),
+    [
+        (
+            Board("aruco_grid", 4, 3, 0.05, 0.035, "DICT_5X5_100"),
+            Board("aruco_grid", 5, 3, 0.05, 0.035, "DICT_5X5_100"),
+        ),
+        (BOARDS["chessboard"], Board("chessboard", 6, 5, 0.03)),
+    ],
+    ids=["aruco_grid", "chessboard"],
+)
+def test_a_board_of_other_rows_and_columns_is_not_read_as_this_one(filmed, given, session):
+    with pytest.raises(InputError, match=f"do not lie as on a board of {given.squares_x} x {given.squares_y}"):
+        read_observations(session(lambda name, k: seen(filmed)[0]), given)
+
+
+def test_a_time_of_a_plain_folder_that_is_no_number_is_named(session):
+    root = session()
+    path = root / "cam_2" / "timestamps.csv"
+    path.write_text(path.read_text().replace("10,,1320000000", "10,,nan"))
+    with pytest.raises(InputError) as caught:
+        read_observations(root, CHARUCO)
+    assert "cam_2" in caught.value.where
+    assert "nan" in str(caught.value)
 
 
 def test_an_empty_folder_is_explained(tmp_path):
