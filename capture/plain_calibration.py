@@ -38,13 +38,13 @@ class PlainCalibration:
         return CameraRig(self.placed) if self.placed else None
 
 
-def read_calibration(folder: Path) -> PlainCalibration:
-    """Read calibration.json of a plain folder.
+def read_calibration(folder: Path, file: str = FILE) -> PlainCalibration:
+    """Read calibration.json of a plain folder, or a file of that form by another name.
 
     Raises:
         InputError: the file is missing, or it or a camera's lenses are wrong; names file, camera and key.
     """
-    path = folder / FILE
+    path = folder / file
     value = _read(path)
     if not isinstance(value, dict) or not isinstance(value.get("cameras"), dict) or not value["cameras"]:
         raise InputError('calibration.json needs "cameras" with at least one camera', where=str(path))

@@ -35,6 +35,10 @@ def calibrate(
             help="Keep this rig's world; begin with its lenses. Files of other programs: see `ortwin rig convert`.",
         ),
     ] = None,
+    lenses: Annotated[
+        Path | None,
+        typer.Option("--lenses", metavar="LENSES", help="Begin with these lenses: what `ortwin calibrate-lens` wrote."),
+    ] = None,
     intrinsics: Annotated[
         Literal["fixed", "prior", "free"],
         typer.Option("--intrinsics", help="Keep the lenses, refine them near what is given, or find them."),
@@ -71,7 +75,7 @@ def calibrate(
     config = CalibrationConfig(intrinsics=intrinsics, timing=timing, allow_partial=partial)
     with report.progress(100, "calibrating") as bar:
         found = calibrate_source(
-            source, board, config, start_file=rig,
+            source, board, config, start_file=rig, lens_file=lenses,
             progress=lambda step, share: bar(round(100 * share), 100, step),
         )  # fmt: skip
     write_rig(out, found.rig)

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..camera import CameraModel, CameraRig
+from ..camera import CameraModel, CameraRig, Intrinsics
 from ..depth_correction import DepthCorrection
+from ..errors import InputError
 from ..storage import StoredRecording, open_recording
 from .board import read_board
-from .camera_files import read_rig_of
+from .camera_files import read_cameras, read_rig_of
 from .depth_terms import BoardView, DepthTerms, depth_terms
 from .observations import NO_TIME, BoardObservations
 from .report_data import plain_value
@@ -27,7 +28,7 @@ READING_SHARE = 0.6
 
 def calibrate_source(
     source: Path, board_file: Path, config: CalibrationConfig | None = None, *, start_file: Path | None = None,
-    progress: Callable[[str, float], None] | None = None,
+    lens_file: Path | None = None, progress: Callable[[str, float], None] | None = None,
 ) -> RigCalibration:  # fmt: skip
     """Calibrate the rig that filmed a board.
 
@@ -36,6 +37,7 @@ def calibrate_source(
         board_file: board.toml.
         config: see CalibrationConfig.
         start_file: a rig whose world and lenses are kept as the start: rig.json, or a file of another program.
+        lens_file: lenses to begin with, in place of those of the source: calibration.json, or another camera file.
         progress: called with the name of the step and the share that is done.
 
     Raises:
@@ -45,6 +47,8 @@ def calibrate_source(
     board = read_board(board_file)
     told("looking for the board", 0.0)
     observations = read_observations(source, board)
+    if lens_file is not None:
+        observations = replace(observations, lenses={**observations.lenses, **_lenses(lens_file, observations)})
     recording = open_recording(source) if (source / "recording.json").exists() else None
     models = {} if recording is None else recording.cameras
     if recording is not None and config.timing == "auto":  # a recording has clocks that can be put right
@@ -61,6 +65,24 @@ def calibrate_source(
         if name in found.rig.cameras and (term := _depth(recording, observations, found, name, model)) is not None
     }  # fmt: skip
     return with_depth(found, terms)
+
+
+def _lenses(path: Path, observations: BoardObservations) -> dict[str, Intrinsics]:
+    """The lenses of a file, for the images that were seen."""
+    lenses = {name: lens for name, lens in read_cameras(path).lenses.items() if name in observations.camera_ids}
+    if not lenses:
+        raise InputError(
+            "the file has no lens of a camera that filmed", where=str(path),
+            todo=f"the cameras are {', '.join(observations.camera_ids)}; `ortwin rig convert --name` gives other names",
+        )  # fmt: skip
+    for name, lens in lenses.items():
+        size = observations.sizes_px.get(name, (lens.width_px, lens.height_px))
+        if size != (lens.width_px, lens.height_px):
+            raise InputError(
+                f"the lens is for {lens.width_px}x{lens.height_px} images, these have {size[0]}x{size[1]}",
+                where=f"{path}, camera {name}", todo="give the lens of these images: `ortwin calibrate-lens`",
+            )  # fmt: skip
+    return lenses
 
 
 def with_depth(found: RigCalibration, terms: Mapping[str, DepthTerms]) -> RigCalibration:

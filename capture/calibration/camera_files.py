@@ -190,9 +190,7 @@ def _write_ortwin(path: Path, cameras: CameraFile) -> None:
 
 
 def _read_plain(path: Path) -> CameraFile:
-    if path.name != "calibration.json":
-        raise InputError("the lenses of a plain folder stand in calibration.json", where=str(path))
-    found = read_calibration(path.parent)
+    found = read_calibration(path.parent, path.name)
     return CameraFile(
         {name: model.color for name, model in found.models.items()},
         {name: camera.world_from_camera for name, camera in found.placed.items()},

@@ -145,7 +145,7 @@ def _lenses(observations: BoardObservations, given: Mapping[str, Intrinsics | No
         if lens is None:
             raise InputError(
                 "nothing is known of a lens", where=f"camera {name}",
-                todo="give intrinsics in calibration.json or with --rig; they may be rough with --intrinsics free",
+                todo="find it with `ortwin calibrate-lens`, or give it in calibration.json, or with --lenses or --rig",
             )  # fmt: skip
         lenses.append(lens)
     return lenses
