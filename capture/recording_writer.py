@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import shutil
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,15 +19,11 @@ from .errors import InputError
 from .files import canonical_json, flush_folder
 from .packets import encode_depth
 from .rig_file import check_camera_id, lens_from_json, lens_to_json, pose_from_json, pose_to_json, rig_to_json
-from .segments import SegmentWriter, seal, segment_name, write_top_files
-from .tables import table_to_bytes
+from .segment_buffer import SegmentBuffer
+from .segments import seal, segment_name, write_top_files
 
 SCHEMA_VERSION = 1
 SEGMENT_NS = 1_000_000_000
-COLUMNS = (
-    "camera_id", "index", "device_ns", "host_ns",
-    "depth_offset", "depth_size", "depth_crc32", "color_offset", "color_size", "color_crc32",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +70,7 @@ class RecordingWriter:
         self.cameras, self.fps, self.source = {c.camera_id: c for c in cameras}, fps, dict(source)
         self.rig, self.clocks = rig, dict(clocks or {})
         self.damaged: list[DamagedFrame] = []
-        self._rows: list[tuple] = []
-        self._streams: dict[str, io.BytesIO] = {}
+        self._buffer = SegmentBuffer()
         self.num_frames = 0
         self._num_segments = 0
         self._begin_ns: int | None = None
@@ -114,7 +107,10 @@ class RecordingWriter:
         """
         if color_codec not in ("jpeg", "png"):
             raise InputError(f"unknown colour codec '{color_codec}'", where=f"camera {camera_id}, frame {index}")
-        depth = None if depth_raw is None else encode_depth(self._checked(camera_id, index, depth_raw))
+        depth = None
+        if depth_raw is not None:
+            check_depth(self.cameras[camera_id], index, depth_raw)
+            depth = encode_depth(depth_raw)
         self.append_packets(camera_id, index, device_ns, host_ns, depth, color_packet)
 
     def append_packets(
@@ -131,49 +127,19 @@ class RecordingWriter:
         rig_ns = self.clocks.get(camera_id, ClockModel()).rig_ns_of(device_ns)
         if self._begin_ns is None:
             self._begin_ns = rig_ns
-        if self._rows and rig_ns >= self._begin_ns + (self._num_segments + 1) * SEGMENT_NS:
+        if len(self._buffer) and rig_ns >= self._begin_ns + (self._num_segments + 1) * SEGMENT_NS:
             self._commit_segment()
             skipped = (rig_ns - self._begin_ns) // SEGMENT_NS
             self._begin_ns += (skipped - self._num_segments) * SEGMENT_NS
         self._last_ns = max(self._last_ns, rig_ns)
         self.num_frames += 1
-        self._rows.append(
-            (camera_id, index, device_ns, host_ns, *self._put(f"{camera_id}.depth", depth_packet),
-             *self._put(f"{camera_id}.color", color_packet))
-        )  # fmt: skip
-
-    def _checked(self, camera_id: str, index: int, depth_raw: np.ndarray) -> np.ndarray:
-        lens = self.cameras[camera_id].depth
-        if lens is None or depth_raw.shape != (lens.height_px, lens.width_px) or depth_raw.dtype != np.uint16:
-            expected = "none" if lens is None else f"{lens.width_px}x{lens.height_px} uint16"
-            raise InputError(
-                f"the depth image is {depth_raw.shape[::-1]} {depth_raw.dtype}, expected {expected}",
-                where=f"camera {camera_id}, frame {index}",
-            )
-        return depth_raw
-
-    def _put(self, name: str, packet: bytes | None) -> tuple[int, int, int]:
-        stream = self._streams.setdefault(name, io.BytesIO())
-        if packet is None:
-            return stream.tell(), 0, 0
-        place = (stream.tell(), len(packet), zlib.crc32(packet))
-        stream.write(packet)
-        return place
+        self._buffer.add(camera_id, index, device_ns, host_ns, depth_packet, color_packet)
 
     def _commit_segment(self) -> None:
-        import pyarrow as pa
-
-        table = pa.table(
-            {name: list(column) for name, column in zip(COLUMNS, zip(*self._rows, strict=True), strict=True)}
-        )
         begin_ns = (self._begin_ns or 0) + self._num_segments * SEGMENT_NS
         path = self.folder / "segments" / segment_name(self._num_segments)
-        with SegmentWriter(path, begin_ns, max(begin_ns + SEGMENT_NS, self._last_ns + 1)) as segment:
-            segment.write("frames.parquet", table_to_bytes(table))
-            for name, stream in self._streams.items():
-                if stream.tell():
-                    segment.write(name, stream.getvalue())
-        self._rows, self._streams = [], {}
+        self._buffer.write(path, begin_ns, max(begin_ns + SEGMENT_NS, self._last_ns + 1))
+        self._buffer = SegmentBuffer()
         self._num_segments += 1
 
     def __exit__(
@@ -182,23 +148,48 @@ class RecordingWriter:
         if kind is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             return
-        if self._rows:
+        if len(self._buffer):
             self._commit_segment()
-        head = {
-            "schema_version": SCHEMA_VERSION,
-            "fps": self.fps,
-            "units": {"time": "ns", "length": "m", "depth": "counts of depth_unit_m along the optical axis"},
-            "cameras": {name: camera_to_json(camera) for name, camera in self.cameras.items()},
-            "source": self.source,
-            "damaged": [asdict(frame) for frame in self.damaged],
-            "num_segments": {"segments": self._num_segments},
-        }
+        head = recording_head(
+            self.cameras.values(), self.fps, self.source, damaged=self.damaged, num_segments=self._num_segments
+        )
         files = {"recording.json": seal(head), "clocks.json": clocks_to_json(self.clocks)}
         if self.rig is not None:
             files["rig.json"] = canonical_json(rig_to_json(self.rig))
         write_top_files(self.folder, files)
         self.folder.replace(self.path)
         flush_folder(self.path.parent)
+
+
+def recording_head(
+    cameras: Iterable[CameraModel], fps: float, source: Mapping[str, Any], *, damaged: Iterable[DamagedFrame] = (),
+    num_segments: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    """What recording.json says; `num_segments` None: it is being written, and whoever reads counts for himself."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "fps": fps,
+        "units": {"time": "ns", "length": "m", "depth": "counts of depth_unit_m along the optical axis"},
+        "cameras": {camera.camera_id: camera_to_json(camera) for camera in cameras},
+        "source": dict(source),
+        "damaged": [asdict(frame) for frame in damaged],
+        "num_segments": {} if num_segments is None else {"segments": num_segments},
+    }
+
+
+def check_depth(camera: CameraModel, index: int, depth_raw: np.ndarray) -> None:
+    """See that a depth image is as the camera's lens says.
+
+    Raises:
+        InputError: it has another size or another type.
+    """
+    lens = camera.depth
+    if lens is None or depth_raw.shape != (lens.height_px, lens.width_px) or depth_raw.dtype != np.uint16:
+        expected = "none" if lens is None else f"{lens.width_px}x{lens.height_px} uint16"
+        raise InputError(
+            f"the depth image is {depth_raw.shape[::-1]} {depth_raw.dtype}, expected {expected}",
+            where=f"camera {camera.camera_id}, frame {index}",
+        )
 
 
 def camera_to_json(camera: CameraModel) -> dict[str, Any]:

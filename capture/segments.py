@@ -133,6 +133,14 @@ def committed_segments(layer: Path) -> list[Path]:
     return sorted(path for path in layer.iterdir() if path.name.isdigit() and (path / MANIFEST).exists())
 
 
+def count_segments(layer: Path, said: int | None) -> int:
+    """How many segments a layer has: as its head says, or, where that is still open, up to the last committed one."""
+    if said is not None:
+        return int(said)
+    found = committed_segments(layer)
+    return int(found[-1].name) + 1 if found else 0
+
+
 def span_of_segment(folder: Path) -> tuple[int, int]:
     """The time span of a segment from its manifest, or else from its neighbours; (0, 0) where nobody knows."""
     try:

@@ -33,9 +33,10 @@ from .files import canonical_json, hash_bytes, hash_file
 from .frame import RGBDFrame
 from .host_clock import clocks_from_host
 from .packets import decode_color, decode_depth
-from .recording_writer import COLUMNS, SCHEMA_VERSION, DamagedFrame, RecordingWriter, camera_from_json
+from .recording_writer import SCHEMA_VERSION, DamagedFrame, RecordingWriter, camera_from_json
 from .rig_file import read_rig, rig_from_json, rig_to_json
-from .segments import committed_segments, read_sealed, segment_name, span_of_segment, write_top_files
+from .segment_buffer import COLUMNS
+from .segments import committed_segments, count_segments, read_sealed, segment_name, span_of_segment, write_top_files
 from .tables import read_table
 
 __all__ = ["RecordingWriter", "StoredRecording", "attach_rig", "open_recording"]
@@ -70,7 +71,7 @@ class StoredRecording:
         }
         self.fps, self.source = float(head["fps"]), head["source"]
         self.damaged = tuple(DamagedFrame(**frame) for frame in head["damaged"])
-        self.num_segments = int(head["num_segments"]["segments"])
+        self.num_segments = count_segments(self.path / "segments", head["num_segments"].get("segments"))
         self._clocks = read_clocks(self.path / "clocks.json")
         self._segments = [self.path / "segments" / segment_name(number) for number in range(self.num_segments)]
         self.unreadable: list[LostSegment] = []
