@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from ..camera import Intrinsics
-from ..errors import InputError
+from ..errors import InputError, QualityError
 from .board_sheet import NUM_SHEET, sheet_grid
 from .lens_fit import LensFit, LensFitConfig, descend, fit_lens, undetermined
 from .lens_jacobian import NUM_LENS, lens_from_row, lens_names, lens_row
@@ -128,15 +128,20 @@ def calibrate_lens(
     candidates = _candidates(config)
     fits: dict[LensModel, tuple[LensFit, float, np.ndarray]] = {}
     start: LensState | None = None
+    failed: QualityError | None = None
     for number, model in enumerate(candidates):
-        problem = _problem(views, model, config)
-        fit = fit_lens(problem, _begin(views, model, start), config.fit)
-        start = fit.state if start is None else start
-        fits[model] = (fit, *_hold_out(fit, config))
+        try:
+            fit = fit_lens(_problem(views, model, config), _begin(views, model, start), config.fit)
+            fits[model] = (fit, *_hold_out(fit, config))
+            start = fit.state if start is None else start
+        except QualityError as error:  # a model that these images do not determine is no candidate
+            failed = error
         if progress:
             progress(number + 1, len(candidates))
-    best = candidates[0]
-    for model in candidates[1:]:
+    if failed is not None and not fits:
+        raise failed
+    best = next(iter(fits))
+    for model in fits:
         if fits[model][1] < MARGIN * fits[best][1]:
             best = model
     fit, _, parts = fits[best]

@@ -20,6 +20,7 @@ from .lens_problem import (
 )
 
 LEAST_NOISE_PX = 0.01
+FEWEST_CORNERS = 6
 MOST_DAMPING = 1e12
 
 
@@ -165,9 +166,15 @@ def _noise(problem: LensProblem, rows: LensRows, spread: LensSpread, config: Len
 def _outliers(
     problem: LensProblem, rows: LensRows, spread: LensSpread, noise_px: float, config: LensFitConfig
 ) -> np.ndarray:
-    """Indices of the corners to remove: the longest studentised residuals (Baarda 1968), not too many."""
+    """Indices of the corners to remove: the longest studentised residuals (Baarda 1968), not too many.
+
+    A view of which too few would be left goes as a whole: it would fit any lens.
+    """
     own = np.maximum(noise_px**2 - np.trace(spread.predicted, axis1=1, axis2=2) / 2, 0.1 * noise_px**2)
     length = np.linalg.norm(rows.residuals_px, axis=1) / np.sqrt(own)
     far = np.flatnonzero(length > config.outlier_sigmas)
     most = int(config.largest_outlier_share * len(problem.view))
-    return np.sort(far[np.argsort(-length[far], kind="stable")][:most])
+    removed = np.zeros(len(length), dtype=bool)
+    removed[far[np.argsort(-length[far], kind="stable")][:most]] = True
+    left = np.bincount(problem.view[~removed], minlength=problem.num_views)
+    return np.flatnonzero(removed | (left < FEWEST_CORNERS)[problem.view])

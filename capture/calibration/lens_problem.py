@@ -11,6 +11,7 @@ from .board_sheet import NUM_SHEET, SheetGrid
 from .lens_jacobian import NUM_LENS, project_lenses
 from .rotations import cross_matrix, exp_rotation
 
+FLOOR = 1e-6  # of the information of a view of which no corner is left: a sigma of 1 km or 1000 rad
 ROUGH_SAMPLES, ROUGH_SIGMA = 65, 2e-4
 NUM_SHARED = NUM_LENS + NUM_SHEET
 LENS, SHEET = slice(0, NUM_LENS), slice(NUM_LENS, NUM_SHARED)
@@ -121,7 +122,7 @@ def lens_normal(problem: LensProblem, state: LensState, rows: LensRows, weights:
     shared = np.einsum("nij,nik->jk", weighted, by_shared)
     gradient = np.einsum("nij,ni->j", weighted, rows.residuals_px)
     heavy = rows.by_view * weights[:, None, None]
-    views = _sums(np.einsum("nij,nik->njk", heavy, rows.by_view), problem)
+    views = _sums(np.einsum("nij,nik->njk", heavy, rows.by_view), problem) + FLOOR * np.eye(6)
     view_gradient = _sums(np.einsum("nij,ni->nj", heavy, rows.residuals_px), problem)
     cross = _sums(np.einsum("nij,nik->njk", heavy, by_shared), problem)
     information, prior_gradient = _prior(problem, state)
@@ -183,7 +184,9 @@ def lens_spread(problem: LensProblem, rows: LensRows, normal: LensNormal) -> Len
 def _sums(values: np.ndarray, problem: LensProblem) -> np.ndarray:
     """Sums over the corners of each view, in the order of the views; zero for a view without corners."""
     total = np.zeros((problem.num_views, *values.shape[1:]))
-    np.add.at(total, problem.view, values)
+    if len(values):
+        begins = np.flatnonzero(np.r_[True, np.diff(problem.view) > 0])
+        total[problem.view[begins]] = np.add.reduceat(values, begins, axis=0)
     return total
 
 
@@ -224,4 +227,4 @@ def _roughness(problem: LensProblem, state: LensState) -> tuple[np.ndarray, np.n
     by_lens[:, :4] = 0.0
     if not problem.fisheye:
         by_lens[:, 6:8] = 0.0
-    return tuple(np.diff(part, 3, axis=0) / ROUGH_SIGMA for part in (shown.pixels_px[:, 0], by_lens))
+    return np.diff(shown.pixels_px[:, 0], 3) / ROUGH_SIGMA, np.diff(by_lens, 3, axis=0) / ROUGH_SIGMA

@@ -108,6 +108,20 @@ def test_gross_errors_are_left_out():
     assert abs(found.lens.fx_px - LENSES["webcam"].fx_px) < 4 * found.sigma[0]
 
 
+def test_an_image_that_makes_no_sense_is_left_out_as_a_whole():
+    seen = filmed(LENSES["webcam"], 6, num_views=20)
+    pixels, mine = seen.pixels_px.copy(), np.flatnonzero(seen.instant == 4)[:8]
+    pixels[mine] += np.random.default_rng(0).normal(0, 4, (len(mine), 2))
+    rest = (seen.instant != 4) | np.isin(np.arange(len(pixels)), mine)
+    few = BoardObservations(
+        seen.camera_ids, BOARD, seen.camera[rest], seen.instant[rest], seen.point[rest], pixels[rest], seen.times_ns,
+        seen.lenses, seen.sizes_px,
+    )  # fmt: skip
+    found = calibrate_lens(few, "cam", LensConfig(free_board=False))
+    assert not found.fit.kept[np.array(found.views)[found.fit.problem.view] == 4].any()
+    assert abs(found.lens.fx_px - LENSES["webcam"].fx_px) < 4 * found.sigma[0]
+
+
 def test_the_same_corners_give_the_same_lens():
     first, second = (calibrate_lens(filmed(LENSES["webcam"], 2), "cam", LensConfig(model="fisheye")) for _ in range(2))
     assert first.lens.key == second.lens.key
