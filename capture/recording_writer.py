@@ -16,6 +16,7 @@ from .camera import CameraModel, CameraRig
 from .clock import ClockModel
 from .clock_file import clocks_to_json
 from .errors import InputError
+from .extra_streams import ExtraStreams, ImuSamples
 from .files import canonical_json, flush_folder
 from .packets import encode_depth
 from .rig_file import check_camera_id, lens_from_json, lens_to_json, pose_from_json, pose_to_json, rig_to_json
