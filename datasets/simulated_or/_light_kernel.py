@@ -138,7 +138,7 @@ def sky_rays(places, normals, turn, length_m, sample, samples, lift_m):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def shade_baked(albedo, rays, face_of, barycentric, normal, depth_m, faces, normals, flat, gloss, lamps, power,
-                corners, start, columns, rows, diffuse, seen):  # fmt: skip
+                corners, start, columns, rows, diffuse, seen, between, row_px):  # fmt: skip
     """(m, 3) float32 linear light that hits of the room send back to the lens; as _render_kernel.shade, looked up.
 
     Args:
@@ -146,12 +146,13 @@ def shade_baked(albedo, rays, face_of, barycentric, normal, depth_m, faces, norm
         flat: (f,) bool, faces with one normal.
         corners, start, columns, rows: of the charts, see LightCharts.
         diffuse, seen: (n,) and (n, l) at the places of the charts, see RoomLight.
+        between, row_px: (m,) uint8, see _render_kernel.settle_between, or (0,): light of these comes from around them.
     """
     out = np.zeros((len(face_of), 3), np.float32)
     one, cell, weight = np.float32(1.0), np.zeros(4, np.int64), np.zeros(4, np.float32)
     for i in range(len(face_of)):
         face = face_of[i]
-        if face < 0:
+        if face < 0 or (len(between) > 0 and between[i] != 0):
             continue
         s, t = barycentric[i, 0], barycentric[i, 1]
         r = one - s - t
@@ -173,6 +174,15 @@ def shade_baked(albedo, rays, face_of, barycentric, normal, depth_m, faces, norm
                 i, face, rays, barycentric, normal, depth_m, faces, normals, flat, gloss, lamps, power, cell, weight,
                 seen,
             )  # fmt: skip
+        out[i, 0], out[i, 1] = light, highlight
+    for i in range(len(between)):
+        if between[i] != 0:
+            up, side = row_px if between[i] >= 2 else 0, 1 if between[i] != 2 else 0
+            for k in range(2):
+                ends = out[i - up - side, k] + out[i + up + side, k]
+                out[i, k] = (ends + out[i - up + side, k] + out[i + up - side, k]) * np.float32(0.25)
+    for i in range(len(face_of)):
+        light, highlight = out[i, 0], out[i, 1]
         for k in range(3):
             out[i, k] = albedo[i, k] * light + highlight
     return out
@@ -217,6 +227,22 @@ def _highlight(i, face, rays, barycentric, normal, depth_m, faces, normals, flat
             eighth = fourth * fourth
             highlight += share * power[lamp] * slope / square * gloss[face] * fourth * eighth * eighth
     return highlight
+
+
+@numba.njit(cache=True, nogil=True)
+def on_floor(depth_m, rays, rotation, origin_m, tolerance_m):
+    """(k,) int64 pixels that show what lies at height 0, and (k, 2) float32 places, world, of it."""
+    pixels, xy = np.empty(len(depth_m), np.int64), np.empty((len(depth_m), 2), np.float32)
+    count = 0
+    for i in range(len(depth_m)):
+        x, y, z = depth_m[i] * rays[i, 0], depth_m[i] * rays[i, 1], depth_m[i] * rays[i, 2]
+        height = rotation[2, 0] * x + rotation[2, 1] * y + rotation[2, 2] * z + origin_m[2]
+        if depth_m[i] > 0 and abs(height) < tolerance_m:
+            pixels[count] = i
+            for k in range(2):
+                xy[count, k] = rotation[k, 0] * x + rotation[k, 1] * y + rotation[k, 2] * z + origin_m[k]
+            count += 1
+    return pixels[:count].copy(), xy[:count].copy()
 
 
 @numba.njit(cache=True, nogil=True)

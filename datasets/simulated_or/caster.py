@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -83,6 +83,8 @@ class Hits:
         face: (m,) int32, -1 = nothing there.
         barycentric: (m, 2) float32.
         normal: (m, 3) float32 of the triangle.
+        between, width: (m,) uint8 of rays in rows of so many pixels, not 0 where the hit follows from its neighbours,
+            see _render_kernel.settle_between; (0,) where every ray was cast.
     """
 
     rays: np.ndarray
@@ -91,6 +93,8 @@ class Hits:
     face: np.ndarray
     barycentric: np.ndarray
     normal: np.ndarray
+    between: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
+    width: int = 0
 
 
 class Caster:
@@ -123,6 +127,35 @@ class Caster:
             rays, answer["t_hit"].numpy(), answer["primitive_ids"].numpy(), normal
         )
         return Hits(rays, depth_m, cosine, face, answer["primitive_uvs"].numpy(), normal)
+
+    def cast_rows(self, rays: np.ndarray, width: int) -> Hits:
+        """Send the rays (m, 6) of whole rows of a picture; about a third of them is cast, the others lie between.
+
+        What is thinner than two pixels may lose some of its pixels, so this is for pictures and not for truth.
+        """
+        some = kernel.lattice(len(rays), width)
+        hits = Hits(
+            rays, np.zeros(len(rays), np.float32), np.zeros(len(rays), np.float32), np.full(len(rays), -1, np.int32),
+            np.zeros((len(rays), 2), np.float32), np.zeros((len(rays), 3), np.float32), np.zeros(len(rays), np.uint8),
+            width,
+        )  # fmt: skip
+        self._cast_some(hits, some)
+        self._cast_some(
+            hits,
+            kernel.settle_between(
+                rays, width, self.vertices_m, self.skin.faces, hits.depth_m, hits.cosine, hits.face,
+                hits.barycentric, hits.normal, hits.between,
+            ),
+        )  # fmt: skip
+        return hits
+
+    def _cast_some(self, hits: Hits, some: np.ndarray) -> None:
+        """Cast some (k,) of the rays of hits and write the answers into their places."""
+        answer = self.cast(np.take(hits.rays, some, axis=0))
+        kernel.put_hits(
+            some, answer.depth_m, answer.cosine, answer.face, answer.barycentric, answer.normal,
+            hits.depth_m, hits.cosine, hits.face, hits.barycentric, hits.normal,
+        )  # fmt: skip
 
     def in_the_way(self, rays: np.ndarray) -> np.ndarray:
         """(m,) bool: whether anything lies on a ray (m, 6) before it is at its full length."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class FaultConfig:
         backward_share, backward_s: share of frames whose stamp lies before that of the frame before, and how far.
         corrupt_share: share of frames whose picture is damaged.
         num_stalls, stall_s: how often the host stops taking frames, of all cameras, and for how long; none is lost.
+        num_clock_jumps, clock_jump_s: how often the clock of a camera (drawn each time) jumps, and by how much; negative
+            is back.
 
     Raises:
         ConfigError: a number is negative, or a share is above 1.
@@ -51,10 +53,14 @@ class FaultConfig:
     corrupt_share: float = 0.0
     num_stalls: int = 0
     stall_s: float = 0.25
+    num_clock_jumps: int = 0
+    clock_jump_s: float = 0.5
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "clock_jump_s" and np.isfinite(value):
+                continue
             most = 1.0 if field.name in SHARES else np.inf
             if value is not None and not 0 <= value <= most:
                 limits = "in [0, 1]" if field.name in SHARES else "at least 0"
@@ -116,6 +122,15 @@ class Absence:
     end_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class ClockJump:
+    """From a moment of rig time on, the stamps of a camera are later by `jump_ns` than its clock says."""
+
+    camera_id: str
+    rig_ns: int
+    jump_ns: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Schedule:
     """The plan of a recording: every frame of every camera, and where the cameras stand.
@@ -127,6 +142,7 @@ class Schedule:
         bumps: in the order of time.
         absences: when cameras stuttered or were unplugged.
         stalls_ns: (begin, end) of the times in which the host took no frame.
+        clock_jumps: in the order of time.
     """
 
     rig: CameraRig
@@ -135,6 +151,7 @@ class Schedule:
     bumps: tuple[Bump, ...] = ()
     absences: tuple[Absence, ...] = ()
     stalls_ns: tuple[tuple[int, int], ...] = ()
+    clock_jumps: tuple[ClockJump, ...] = ()
 
     def pose(self, camera_id: str, rig_ns: int) -> SE3:
         """world_from_camera in force at a moment."""
@@ -160,6 +177,7 @@ class Schedule:
                 {"camera_id": bump.camera_id, "rig_ns": bump.rig_ns, **_pose_entry(bump.world_from_camera)}
                 for bump in self.bumps
             ],
+            "clock_jumps": [asdict(jump) for jump in self.clock_jumps],
             "host_stalls": [{"begin_ns": begin_ns, "end_ns": end_ns} for begin_ns, end_ns in self.stalls_ns],
             "frames": [
                 {"camera_id": shot.camera_id, "index": shot.index, "rig_ns": shot.rig_ns, "state": shot.state}
@@ -190,17 +208,21 @@ def schedule(
     absences = (*_absences(names, end_ns, faults, rng),)
     bumps = _bumps(rig, end_ns, faults, rng)
     stalls_ns = _spans(end_ns, faults.num_stalls, faults.stall_s, None, rng)
+    jumps = _clock_jumps(names, end_ns, faults, np.random.default_rng([seed, 10]))
     shots = {}
     for name in names:
         rig_ns, true_device_ns = exposures[name]
         arrivals_ns = _stalled(clocks[name].arrivals(rig_ns, rngs[name]), stalls_ns)
         state = _states(name, rig_ns, absences, faults, rngs[name])
+        for jump in jumps:
+            if jump.camera_id == name:
+                true_device_ns = true_device_ns + np.where(rig_ns >= jump.rig_ns, jump.jump_ns, 0)
         device_ns = _stamps(true_device_ns, state, faults)
         others = [exposures[other][0] for other in names if other != name]
         overlapping = _overlapping(rig_ns, others, clocks[name])
         rows = zip(rig_ns.tolist(), device_ns.tolist(), arrivals_ns.tolist(), state, overlapping.tolist(), strict=True)
         shots[name] = tuple(Shot(name, index, *row) for index, row in enumerate(rows))
-    return Schedule(rig, dict(clocks), shots, bumps, absences, stalls_ns)
+    return Schedule(rig, dict(clocks), shots, bumps, absences, stalls_ns, jumps)
 
 
 def spoil(packet: bytes, shot: Shot, seed: int) -> bytes:
@@ -241,6 +263,11 @@ def _absences(names: list[str], end_ns: int, faults: FaultConfig, rng: np.random
         yield Absence(name, "loss", *span)
     for span in _spans(end_ns, faults.num_gaps, faults.gap_s, None, rng):
         yield Absence(str(rng.choice(names)), "gap", *span)
+
+
+def _clock_jumps(names: list[str], end_ns: int, faults: FaultConfig, rng: np.random.Generator) -> tuple[ClockJump, ...]:
+    spans = _spans(end_ns, faults.num_clock_jumps, 0.0, None, rng)
+    return tuple(ClockJump(str(rng.choice(names)), begin, round(faults.clock_jump_s * 1e9)) for begin, _ in spans)
 
 
 def _bumps(rig: CameraRig, end_ns: int, faults: FaultConfig, rng: np.random.Generator) -> tuple[Bump, ...]:

@@ -29,11 +29,9 @@ class FloorShadow:
     """
 
     def __init__(self, depth_m: np.ndarray, rays: np.ndarray, rotation: np.ndarray, origin_m: np.ndarray) -> None:
-        flat = depth_m.reshape(-1, 1)
-        height = (rays @ rotation[2].astype(np.float32)) * flat[:, 0] + np.float32(origin_m[2])
-        self._pixels = np.flatnonzero((np.abs(height) < FLOOR_M) & (flat[:, 0] > 0))
-        chosen = rays[self._pixels] * flat[self._pixels]
-        self._xy = chosen @ rotation[:2].T.astype(np.float32) + origin_m[:2].astype(np.float32)
+        self._pixels, self._xy = kernel.on_floor(
+            depth_m.reshape(-1), rays, rotation.astype(np.float32), origin_m.astype(np.float32), np.float32(FLOOR_M)
+        )
         if len(self._pixels):
             self._low = self._xy.min(axis=0) - 1.0
             self._size = np.ceil((self._xy.max(axis=0) + 1.0 - self._low) / CELL_M).astype(int) + 2

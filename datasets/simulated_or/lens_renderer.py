@@ -22,6 +22,8 @@ BAND = 1 << 17
 CELL_PX = 6.0
 #: Where a pixel is looked at more closely, as shares of a pixel: at the quarter points.
 QUARTERS = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))
+#: Two samples of a seam of the room, which lies still: one above and left, one below and right of the centre.
+DIAGONAL = ((-0.25, -0.25), (0.25, 0.25))
 EDGE_STEP, SEAM_STEP = 0.03, 0.004
 
 
@@ -95,7 +97,7 @@ class LensRenderer:
         return View(depth_m, owner, *(np.zeros(self.shape, np.float32) for _ in ("cosine", "albedo", "gloss")))
 
     def draw_room(self, room: Caster, light: RoomLight | None = None) -> View:
-        """What stands; a pixel of the picture on a seam is the mean of four samples.
+        """What stands; a pixel of the picture on a seam is the mean of two samples.
 
         Args:
             room: what stands.
@@ -103,24 +105,26 @@ class LensRenderer:
         """
         view = self.nothing()
         picture = np.full(len(self.rays), -1, np.int32)
-        for pixels in self._bands(np.arange(len(self.rays))):
-            hits = room.cast(self._world_rays(pixels))
+        width = self.shape[1]
+        for pixels in self._bands(np.arange(len(self.rays)), BAND // width * width):
+            rays = self._world_rays(pixels)
+            hits = room.cast_rows(rays, width) if self.with_color else room.cast(rays)
             self._lay(view, pixels, room, hits, light)
             kernel.lay_over(pixels, hits.face, room.skin.texture_index[hits.face], picture)
         if view.color is not None and light is not None:
             image = view.color.reshape(-1, 3)
             nothing = np.zeros_like(image)
             for pixels in self._bands(seams(picture.reshape(self.shape), view.depth_m, SEAM_STEP)):
-                for number, quarter in enumerate(QUARTERS):
+                for number, quarter in enumerate(DIAGONAL):
                     hits = room.cast(self._world_rays(pixels, quarter))
                     shades = light.shade(room, hits, self.pixel_rad, self.lighting)
                     kernel.mix_samples(pixels, hits.face, shades, nothing, image, np.float32(1 / (number + 1)))
         return view
 
     @staticmethod
-    def _bands(pixels: np.ndarray) -> Iterator[np.ndarray]:
+    def _bands(pixels: np.ndarray, size: int = BAND) -> Iterator[np.ndarray]:
         """Pixels in pieces that bound the memory."""
-        return (pixels[begin : begin + BAND] for begin in range(0, len(pixels), BAND))
+        return (pixels[begin : begin + size] for begin in range(0, len(pixels), size))
 
     def draw(self, behind: View, caster: Caster) -> View:
         """A mesh in front of, or behind, what was drawn already; `behind` stays as it is."""

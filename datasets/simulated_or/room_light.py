@@ -64,6 +64,7 @@ class RoomLight:
             room.albedo(hits, pixel_rad), hits.rays, hits.face, hits.barycentric, hits.normal, hits.depth_m,
             skin.faces, room.normals, self.flat, skin.gloss, lighting.places_m, lighting.power,
             charts.corners, charts.start, charts.columns, charts.rows, self.diffuse, self.seen,
+            hits.between, hits.width,
         )  # fmt: skip
 
 

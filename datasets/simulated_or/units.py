@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...capture.geometry import SE3
 from .exposure import expose
 from .faults import Shot, spoil
 from .render import Renderer
@@ -74,13 +75,14 @@ class UnitMaker:
 
     def make(self, unit: Unit) -> bytes:
         """A unit as the content of its file."""
-        return packed([self._frame(shot) for shot in shots_of(self.world, unit)])
+        return packed([self.frame(shot) for shot in shots_of(self.world, unit)])
 
-    def _frame(self, shot: Shot) -> Packets:
+    def frame(self, shot: Shot, world_from_camera: SE3 | None = None) -> Packets:
+        """One frame, from where its camera stands at that moment or from another place."""
         import cv2
 
         world, name = self.world, shot.camera_id
-        camera = replace(world.rig[name], world_from_camera=world.schedule.pose(name, shot.rig_ns))
+        camera = replace(world.rig[name], world_from_camera=world_from_camera or world.schedule.pose(name, shot.rig_ns))
         begin_ns = shot.rig_ns // RESTING_NS * RESTING_NS
         resting_s = (begin_ns * 1e-9, (begin_ns + RESTING_NS) * 1e-9)
         with_color = not world.config.depth_only

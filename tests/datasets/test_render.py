@@ -248,3 +248,18 @@ def test_memory_is_bounded_by_the_number_of_kept_lenses() -> None:
         pose = look_at(EYE_M + 0.05 * number, (0.1, 0.2, 0.7))
         renderer.draw(replace(camera("azure_kinect_nfov", 0.05), world_from_camera=pose), 0.0)
     assert renderer.num_kept == 4
+
+
+def test_rays_of_whole_rows_end_where_every_single_ray_ends():
+    renderer = Renderer(PERFORMANCE)
+    lens = Intrinsics(200.0, 200.0, 120.0, 90.0, 241, 181)
+    from_place = LensRenderer(lens, look_at(EYE_M, (0.1, 0.2, 0.7)), renderer.lighting, with_color=True)
+    room, rays = renderer._room, from_place._world_rays(np.arange(241 * 181))
+    light = RoomLight.of(room, renderer.lighting)
+    rows, single = room.cast_rows(rays, lens.width_px), room.cast(rays)
+    assert (rows.face != single.face).mean() < 1e-3
+    same = (rows.face == single.face) & (single.face >= 0)
+    assert (rows.between[same] > 0).mean() > 0.3
+    assert np.abs(rows.depth_m - single.depth_m)[same].max() < 1e-3
+    shades = [light.shade(room, hits, 1 / lens.fx_px, renderer.lighting) for hits in (rows, single)]
+    assert np.quantile(np.abs(shades[0] - shades[1])[same], 0.999) < 0.02
