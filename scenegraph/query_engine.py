@@ -82,19 +82,22 @@ class QueryResult:
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
-def run_query(expression: str, relations: pa.Table, nodes: pa.Table) -> QueryResult:
+def run_query(
+    expression: str, relations: pa.Table, nodes: pa.Table, specs: Mapping[str, PredicateSpec] | None = None
+) -> QueryResult:
     """Answers a query.
 
     Args:
         expression: docs/query-language.md.
         relations, nodes: the tables of timeline_tables.py, of a whole recording or of its segments together.
+        specs: what may be asked for, by name; None for what a twin measures (labels say more: `label_specs`).
 
     Raises:
         ConfigError: the text is not a query, or it names a predicate, node or class that nobody knows, with the wrong
             number of terms, or in a place where it can never stand.
     """
     atom = parse_query(expression)
-    spec = _checked_predicate(expression, atom)
+    spec = _checked_predicate(expression, atom, load_predicates() if specs is None else specs)
     catalog = _Catalog.of(nodes)
     for place, term in enumerate(atom.terms):
         if isinstance(term, Name):
@@ -165,8 +168,7 @@ class _Catalog:
             )  # fmt: skip
 
 
-def _checked_predicate(expression: str, atom: Atom) -> PredicateSpec:
-    specs = load_predicates()
+def _checked_predicate(expression: str, atom: Atom, specs: Mapping[str, PredicateSpec]) -> PredicateSpec:
     if atom.predicate not in specs:
         raise query_error(
             f"unknown predicate '{atom.predicate}'{nearest_predicate(atom.predicate, specs)}", expression,

@@ -1,0 +1,154 @@
+"""Patterns over a scene graph, `predicate(subject, object)` with `*` and `|`, and the instants where they are found.
+
+A symmetric predicate is found either way round.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..capture.arrays import Times, read_only
+from ..capture.errors import ConfigError, nearest_name
+from .graph import TruthState
+from .labels import Triplet
+from .timeline import SceneGraphTimeline
+from .vocabulary import canonical_name, members_of
+from .vocabulary_terms import load_terms
+
+ANYTHING = "*"
+STAFF = "staff"
+_PATTERN = re.compile(r"(?:(not)\s+|(\d+)\s+)?([^\s(),]+)\s*\(\s*([^\s(),]+)\s*,\s*([^\s(),]+)\s*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A set of triples.
+
+    Args:
+        predicates, subjects, objects: canonical names of which one must stand there; empty for anything.
+        least: how many different subjects there must be at one instant.
+        text: as written.
+    """
+
+    predicates: frozenset[str]
+    subjects: frozenset[str]
+    objects: frozenset[str]
+    least: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Patterns of which one must be found, or, negated, none may be."""
+
+    patterns: tuple[Pattern, ...]
+    negated: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GraphInstants:
+    """Which triples are true at which instants.
+
+    Args:
+        times_ns: the instants, ascending; each stands for the time up to the next.
+        period_ns: the usual distance of two instants.
+        true: (t,) bool by triple.
+        names: by entity, everything that it may be called: itself, its class, its role.
+    """
+
+    times_ns: Times
+    period_ns: int
+    true: dict[Triplet, np.ndarray]
+    names: dict[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, timeline: SceneGraphTimeline, period_ns: int) -> GraphInstants:
+        """Samples a timeline from its first to its last moment. What is unknown is not taken for true."""
+        known = [row for row in timeline.intervals if row.state == TruthState.TRUE]
+        first = min([row.begin_ns for row in known] + [node.first_ns for node in timeline.nodes], default=0)
+        last = max([row.end_ns - 1 for row in known] + [node.last_ns for node in timeline.nodes], default=-1)
+        times_ns = read_only(np.arange(first, last + 1, period_ns, dtype=np.int64))
+        true: dict[Triplet, np.ndarray] = {}
+        for row in known:
+            begin, end = np.searchsorted(times_ns, (row.begin_ns, row.end_ns))
+            triple = Triplet(row.subject_id, row.predicate, row.object_id)
+            true.setdefault(triple, np.zeros(len(times_ns), dtype=bool))[begin:end] = True
+        return cls(
+            times_ns, period_ns, true, {node.node_id: names_of(node.node_id, node.label) for node in timeline.nodes}
+        )
+
+    def where(self, clause: Clause) -> np.ndarray:
+        """(t,) bool: at which instants a clause holds."""
+        found = np.zeros(len(self.times_ns), dtype=bool)
+        for pattern in clause.patterns:
+            subjects: dict[str, np.ndarray] = {}
+            for triple in self.matching(pattern):
+                subjects[triple.subject] = subjects.get(triple.subject, False) | self.true[triple]
+            if subjects:
+                found |= np.sum(list(subjects.values()), axis=0) >= pattern.least
+        return ~found if clause.negated else found
+
+    def matching(self, pattern: Pattern) -> Iterable[Triplet]:
+        """The triples of a pattern, in the order in which they first stand in the timeline."""
+        for triple in self.true:
+            if _fits(pattern.predicates, {triple.predicate}):
+                subject, obj = (self.names.get(name, frozenset({name})) for name in (triple.subject, triple.object))
+                straight = _fits(pattern.subjects, subject) and _fits(pattern.objects, obj)
+                if straight or (
+                    _symmetric(triple.predicate) and _fits(pattern.subjects, obj) and _fits(pattern.objects, subject)
+                ):
+                    yield triple
+
+
+def parse_clause(text: str, where: str) -> Clause:
+    """A clause from its text: patterns with "or" between them, or one with "not" or a number before it.
+
+    Raises:
+        ConfigError: it is none, or names a predicate that the vocabulary lacks; `where` says in which rule.
+    """
+    patterns, negated = [], False
+    parts = re.split(r"\s+or\s+", text.strip())
+    for part in parts:
+        match = _PATTERN.fullmatch(part.strip())
+        if match is None or match[2] == "0" or (match[1] and len(parts) > 1):
+            raise ConfigError(
+                f"'{text}' is no condition", where=where,
+                todo="write predicate(subject, object), with * and |, 'or' between several, 'not' before a single one",
+            )  # fmt: skip
+        negated = bool(match[1])
+        predicates = _names(match[3])
+        known = load_terms().predicates
+        for name in predicates:
+            if name not in known:
+                raise ConfigError(f"unknown predicate '{name}'{nearest_name(name, known)}", where=f"{where}: {text}")
+        subjects, objects = (frozenset(canonical_name(name) for name in _names(match[place])) for place in (4, 5))
+        patterns.append(Pattern(predicates, subjects, objects, int(match[2] or 1), part.strip()))
+    return Clause(tuple(patterns), negated, text.strip())
+
+
+def names_of(node_id: str, label: str) -> frozenset[str]:
+    """Everything that an entity may be called in a pattern: itself, its class and more general ones, its role."""
+    terms = load_terms()
+    names = {node_id, label}
+    if label in terms.entities and terms.entities[label].role:
+        names.add(terms.entities[label].role)
+    names |= {general for general in ("person", "instrument") if label in members_of(general)}
+    return frozenset(names | {STAFF} if "person" in names and label != "patient" else names)
+
+
+def _symmetric(predicate: str) -> bool:
+    known = load_terms().predicates
+    return predicate in known and known[predicate].symmetric
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset() if text == ANYTHING else frozenset(text.split("|"))
+
+
+def _fits(wanted: frozenset[str], names: Iterable[str]) -> bool:
+    return not wanted or not wanted.isdisjoint(names)
