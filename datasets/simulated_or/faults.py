@@ -30,8 +30,8 @@ class FaultConfig:
         backward_share, backward_s: share of frames whose stamp lies before that of the frame before, and how far.
         corrupt_share: share of frames whose picture is damaged.
         num_stalls, stall_s: how often the host stops taking frames, of all cameras, and for how long; none is lost.
-        num_clock_jumps, clock_jump_s: how often the clock of a camera (drawn each time) jumps, and by how much; negative
-            is back.
+        num_clock_jumps, clock_jump_s: how often the clock of a camera (drawn each time) jumps, and by how much;
+            negative is backward.
 
     Raises:
         ConfigError: a number is negative, or a share is above 1.
