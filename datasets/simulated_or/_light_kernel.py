@@ -146,7 +146,7 @@ def shade_baked(albedo, rays, face_of, barycentric, normal, depth_m, faces, norm
         flat: (f,) bool, faces with one normal.
         corners, start, columns, rows: of the charts, see LightCharts.
         diffuse, seen: (n,) and (n, l) at the places of the charts, see RoomLight.
-        between, row_px: (m,) uint8, see _render_kernel.settle_between, or (0,): light of these comes from around them.
+        between, row_px: (m,) uint8, see _cast_kernel.settle_between, or (0,): light of these comes from around them.
     """
     out = np.zeros((len(face_of), 3), np.float32)
     one, cell, weight = np.float32(1.0), np.zeros(4, np.int64), np.zeros(4, np.float32)

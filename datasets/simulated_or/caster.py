@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from . import _cast_kernel as cast_kernel
 from . import _render_kernel as kernel
 from .atlas import TO_LINEAR, Atlas
 from .meshes import TexturedMesh
@@ -84,7 +85,7 @@ class Hits:
         barycentric: (m, 2) float32.
         normal: (m, 3) float32 of the triangle.
         between, width: (m,) uint8 of rays in rows of so many pixels, not 0 where the hit follows from its neighbours,
-            see _render_kernel.settle_between; (0,) where every ray was cast.
+            see _render_cast_kernel.settle_between; (0,) where every ray was cast.
     """
 
     rays: np.ndarray
@@ -123,7 +124,7 @@ class Caster:
 
         answer = self._scene.cast_rays(o3d.core.Tensor.from_numpy(rays), nthreads=1)
         normal = answer["primitive_normals"].numpy()
-        depth_m, cosine, face = kernel.settle_hits(
+        depth_m, cosine, face = cast_kernel.settle_hits(
             rays, answer["t_hit"].numpy(), answer["primitive_ids"].numpy(), normal
         )
         return Hits(rays, depth_m, cosine, face, answer["primitive_uvs"].numpy(), normal)
@@ -133,7 +134,7 @@ class Caster:
 
         What is thinner than two pixels may lose some of its pixels, so this is for pictures and not for truth.
         """
-        some = kernel.lattice(len(rays), width)
+        some = cast_kernel.lattice(len(rays), width)
         hits = Hits(
             rays, np.zeros(len(rays), np.float32), np.zeros(len(rays), np.float32), np.full(len(rays), -1, np.int32),
             np.zeros((len(rays), 2), np.float32), np.zeros((len(rays), 3), np.float32), np.zeros(len(rays), np.uint8),
@@ -142,7 +143,7 @@ class Caster:
         self._cast_some(hits, some)
         self._cast_some(
             hits,
-            kernel.settle_between(
+            cast_kernel.settle_between(
                 rays, width, self.vertices_m, self.skin.faces, hits.depth_m, hits.cosine, hits.face,
                 hits.barycentric, hits.normal, hits.between,
             ),
@@ -152,7 +153,7 @@ class Caster:
     def _cast_some(self, hits: Hits, some: np.ndarray) -> None:
         """Cast some (k,) of the rays of hits and write the answers into their places."""
         answer = self.cast(np.take(hits.rays, some, axis=0))
-        kernel.put_hits(
+        cast_kernel.put_hits(
             some, answer.depth_m, answer.cosine, answer.face, answer.barycentric, answer.normal,
             hits.depth_m, hits.cosine, hits.face, hits.barycentric, hits.normal,
         )  # fmt: skip
