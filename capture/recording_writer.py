@@ -71,7 +71,7 @@ class RecordingWriter:
         self.cameras, self.fps, self.source = {c.camera_id: c for c in cameras}, fps, dict(source)
         self.rig, self.clocks = rig, dict(clocks or {})
         self.damaged: list[DamagedFrame] = []
-        self._buffer = SegmentBuffer()
+        self._buffer, self._extra = SegmentBuffer(), ExtraStreams()
         self.num_frames = 0
         self._num_segments = 0
         self._begin_ns: int | None = None
@@ -136,10 +136,26 @@ class RecordingWriter:
         self.num_frames += 1
         self._buffer.add(camera_id, index, device_ns, host_ns, depth_packet, color_packet)
 
+    def append_extra(self, camera_id: str, stream: str, index: int, device_ns: int, packet: bytes) -> None:
+        """Add a packet that belongs to no frame, such as an infrared image; `extra_streams` reads it again.
+
+        Args:
+            camera_id: which camera.
+            stream: its name, such as "ir"; neither "depth" nor "color".
+            index: its number, or that of the frame that it belongs to.
+            device_ns: the device's own time.
+            packet: what is kept.
+        """
+        self._extra.add(camera_id, stream, index, device_ns, packet)
+
+    def append_imu(self, camera_id: str, samples: ImuSamples) -> None:
+        """Add samples of the motion sensor of a camera."""
+        self._extra.add_imu(camera_id, samples)
+
     def _commit_segment(self) -> None:
         begin_ns = (self._begin_ns or 0) + self._num_segments * SEGMENT_NS
         path = self.folder / "segments" / segment_name(self._num_segments)
-        self._buffer.write(path, begin_ns, max(begin_ns + SEGMENT_NS, self._last_ns + 1))
+        self._buffer.write(path, begin_ns, max(begin_ns + SEGMENT_NS, self._last_ns + 1), extra=self._extra.take())
         self._buffer = SegmentBuffer()
         self._num_segments += 1
 

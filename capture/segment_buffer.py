@@ -38,13 +38,17 @@ class SegmentBuffer:
              *self._put(f"{camera_id}.color", color_packet))
         )  # fmt: skip
 
-    def write(self, path: Path, begin_ns: int, end_ns: int, facts: Mapping[str, Any] | None = None) -> int:
+    def write(
+        self, path: Path, begin_ns: int, end_ns: int, facts: Mapping[str, Any] | None = None,
+        extra: Mapping[str, bytes] | None = None,
+    ) -> int:  # fmt: skip
         """Write the segment and commit it by rename.
 
         Args:
             path: the folder that will exist afterwards.
             begin_ns, end_ns: the half-open time span that it covers.
             facts: what else its manifest says.
+            extra: further files of the segment by name, see `extra_streams`.
 
         Returns:
             The number of bytes of its packets.
@@ -63,6 +67,8 @@ class SegmentBuffer:
             for name, stream in self._streams.items():
                 if stream.tell():
                     segment.write(name, stream.getvalue())
+            for name, data in (extra or {}).items():
+                segment.write(name, data)
         return sum(stream.tell() for stream in self._streams.values())
 
     def _put(self, name: str, packet: bytes | None) -> tuple[int, int, int]:
