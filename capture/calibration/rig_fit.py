@@ -88,7 +88,8 @@ def fit_rig(
     """Adjust a rig.
 
     Frames that are taken as simultaneous err by the motion of the board and not by the detection of its corners, and
-    every camera does so alike: they share one noise, and only gross outliers are removed.
+    every camera does so alike: they share one noise, and only gross outliers are removed. Nor do they say anything of
+    how good the given lenses are: a centre would move by hundreds of pixels to make up for a board that moved on.
 
     Raises:
         QualityError: the corners do not determine the rig.
@@ -99,7 +100,7 @@ def fit_rig(
         replace(priors, time_offset_s=0.0) if together else priors, instants=instants,
     )  # fmt: skip
     problem = bundle.problem
-    config = replace(config, learn_priors=mode == "prior")
+    config = replace(config, learn_priors=mode == "prior" and not together)
     if together:
         problem = without_motion(bundle).problem
         config = replace(
