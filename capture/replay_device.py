@@ -7,6 +7,7 @@ short queue inside a real camera loses it, and shows as a frame number that is l
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +18,7 @@ import numpy as np
 from .camera import CameraModel
 from .depth_camera import CameraLostError, CapturedFrame, DeviceRequest, OpenedDevices
 from .errors import ConfigError, InputError
-from .segments import committed_segments
 from .storage import StoredRecording, open_recording
-from .tables import read_table
 
 QUEUE_FRAMES = 4
 FAULT = re.compile(r"(?:(?P<camera>[^:@]+):)?unplug@(?P<begin>\d+(?:\.\d+)?)s?(?:-(?P<end>\d+(?:\.\d+)?)s?)?")
@@ -34,30 +33,46 @@ class Unplugged:
     end_s: float | None
 
 
+class ReplayClock:
+    """The time that all cameras of a replay share; it begins when the first of them is read."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begin_s: float | None = None
+
+    def elapsed_s(self) -> float:
+        """Seconds since the first question."""
+        with self._lock:
+            now_s = time.monotonic()
+            if self._begin_s is None:
+                self._begin_s = now_s
+            return now_s - self._begin_s
+
+
 class ReplayCamera:
     """One camera of a recording, as if it were live; fulfils `DepthCamera`.
 
     Args:
         recording: its frames.
         camera_id: which of its cameras.
-        begin_ns: the rig time of the recording that is now.
+        begin_ns: the rig time of the recording at which the clock begins.
         speed: how many times faster than it was filmed.
-        started_s: time.monotonic() of that now.
+        clock: shared by all cameras.
         unplugged: when the plug is out.
     """
 
     def __init__(
-        self, recording: StoredRecording, camera_id: str, *, begin_ns: int, speed: float, started_s: float,
+        self, recording: StoredRecording, camera_id: str, *, begin_ns: int, speed: float, clock: ReplayClock,
         unplugged: Sequence[Unplugged] = (),
     ) -> None:  # fmt: skip
         self._recording, self._camera_id, self._unplugged = recording, camera_id, tuple(unplugged)
-        self._begin_s, self._speed = started_s, speed
+        self._clock = clock
         times_ns = recording.timestamps_ns(camera_id)
         self._order = np.argsort(times_ns, kind="stable")
         self._due_s = (times_ns[self._order] - begin_ns) * (1e-9 / speed)
         self._device_ns, self._indices = recording.device_ns(camera_id), recording.indices(camera_id)
-        # At another speed, stamps of now would say that the camera's clock runs wrong: the source's own are kept.
-        self._host_ns = {} if speed == 1.0 else _host_stamps(recording.path, camera_id)
+        # At another speed, stamps of now would say that the camera's clock runs wrong: those of the source are given.
+        self._host_ns = None if speed == 1.0 else times_ns
         self._next = 0
 
     @property
@@ -70,7 +85,7 @@ class ReplayCamera:
         self._skip_lost()
         if self._next >= len(self._order):
             raise EOFError
-        wait_s = self._due_s[self._next] - self._elapsed_s()
+        wait_s = self._due_s[self._next] - self._clock.elapsed_s()
         if wait_s > timeout_s:
             time.sleep(timeout_s)
             self._refuse_unplugged()
@@ -84,14 +99,20 @@ class ReplayCamera:
             int(self._indices[position]), int(self._device_ns[position]),
             self._recording.depth_raw(self._camera_id, position),
             self._recording.packet(self._camera_id, position, "color"),
-            self._host_ns.get(position),
+            None if self._host_ns is None else int(self._host_ns[position]),
         )  # fmt: skip
 
     def reopen(self) -> bool:
-        """Whether the plug is in again; what was due without it is lost."""
+        """Whether the plug is in again; what was due without it is lost.
+
+        Raises:
+            EOFError: the recording is over.
+        """
+        if self._clock.elapsed_s() > self._due_s[-1]:
+            raise EOFError
         if self._out() is not None:
             return False
-        self._next = int(np.searchsorted(self._due_s, self._elapsed_s()))
+        self._next = int(np.searchsorted(self._due_s, self._clock.elapsed_s()))
         return True
 
     def close(self) -> None:
@@ -100,7 +121,7 @@ class ReplayCamera:
 
     def _skip_lost(self) -> None:
         """Forget what a queue of a few frames would have lost by now."""
-        due = int(np.searchsorted(self._due_s, self._elapsed_s(), side="right"))
+        due = int(np.searchsorted(self._due_s, self._clock.elapsed_s(), side="right"))
         self._next = max(self._next, due - QUEUE_FRAMES)
 
     def _refuse_unplugged(self) -> None:
@@ -111,11 +132,8 @@ class ReplayCamera:
             )  # fmt: skip
 
     def _out(self) -> Unplugged | None:
-        now_s = self._elapsed_s()
+        now_s = self._clock.elapsed_s()
         return next((one for one in self._unplugged if one.begin_s <= now_s < (one.end_s or np.inf)), None)
-
-    def _elapsed_s(self) -> float:
-        return time.monotonic() - self._begin_s
 
 
 def open_replay(request: DeviceRequest) -> OpenedDevices:
@@ -133,10 +151,10 @@ def open_replay(request: DeviceRequest) -> OpenedDevices:
     chosen = _chosen(recording, request)
     faults = [parse_fault(text, list(chosen)) for text in request.faults]
     begin_ns = recording.span_ns[0]
-    started_s = time.monotonic()
+    clock = ReplayClock()
     cameras = [
         ReplayCamera(
-            open_recording(request.source), name, begin_ns=begin_ns, speed=request.speed, started_s=started_s,
+            open_recording(request.source), name, begin_ns=begin_ns, speed=request.speed, clock=clock,
             unplugged=[fault for fault in faults if fault.camera_id == name],
         )
         for name in chosen
@@ -161,15 +179,6 @@ def parse_fault(text: str, camera_ids: Sequence[str]) -> Unplugged:
     if name not in camera_ids:
         raise ConfigError(f"the fault '{text}' names no camera", todo=f"use one of {', '.join(camera_ids)}")
     return Unplugged(name, float(found["begin"]), None if found["end"] is None else float(found["end"]))
-
-
-def _host_stamps(path: Path, camera_id: str) -> dict[int, int]:
-    """The host stamps of a camera by frame position, as far as there are any."""
-    rows = []
-    for segment in committed_segments(path / "segments"):
-        table = read_table(segment / "frames.parquet").to_pydict()
-        rows += [host for name, host in zip(table["camera_id"], table["host_ns"], strict=True) if name == camera_id]
-    return {position: host for position, host in enumerate(rows) if host is not None}
 
 
 def _chosen(recording: StoredRecording, request: DeviceRequest) -> list[str]:

@@ -14,6 +14,7 @@ AFTER_INTERRUPT = {
     "simulate": "start the same command again: it goes on where it stopped, and small_room begins anew",
     "import": "nothing was kept; start the same command again",
     "register": "the recording is as it was; start the same command again",
+    "record": "what was recorded until then is kept and can be opened",
     "label": "the twin is as it was; start the same command again",
 }
 
