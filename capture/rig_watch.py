@@ -7,7 +7,7 @@ own, so nothing need be known of where the cameras stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from .camera import CameraModel
 from .camera_move import CameraMove
 from .errors import InputError
 from .geometry import SE3
-from .rig_watch_pose import settled_pose
+from .rig_watch_pose import far_pose, settled_pose
 from .rig_watch_view import Motion, ReferenceView, median_depth
 from .storage import StoredRecording
 
@@ -66,7 +66,7 @@ def watch_rig(
         progress: called with steps done, steps in all, and the name of the camera.
     """
     config = config or WatchConfig()
-    placed = recording.rig.cameras if recording.has_rig else {}
+    placed = _placed(recording)
     names = [name for name in recording.cameras if can_be_watched(recording, name)]
     moves: list[CameraMove] = []
     for done, name in enumerate(names):
@@ -76,6 +76,14 @@ def watch_rig(
     if progress is not None:
         progress(len(names), len(names), "done")
     return tuple(sorted(moves, key=lambda move: (move.time_ns, move.camera_id)))
+
+
+def _placed(recording: StoredRecording) -> Mapping[str, CameraModel]:
+    """The cameras as calibrated, whose corrections of depth hold; none where rig.json is absent or damaged."""
+    try:
+        return recording.rig.cameras
+    except InputError:
+        return {}
 
 
 def can_be_watched(recording: StoredRecording, camera_id: str) -> bool:
@@ -125,7 +133,7 @@ class _Watch:
             last = [motion for _, motion in known[-config.lost_samples :]]
             if len(last) == config.lost_samples and all(self._is_lost(motion) for motion in last):
                 first = known[-config.lost_samples][0]
-                return self._lost(first), first
+                return self._lost(begin, first), first
         return None, len(self.samples)
 
     def _has_moved(self, motion: Motion) -> bool:
@@ -157,8 +165,14 @@ class _Watch:
         time_ns = self._moment(reference, start, previous, sample) if sudden else self._time_ns(sample)
         return CameraMove(self.model.camera_id, time_ns, pose, covariance, bool(sudden))
 
-    def _lost(self, sample: int) -> CameraMove:
-        return CameraMove(self.model.camera_id, self._time_ns(sample), None, np.diag([np.inf] * 6))
+    def _lost(self, begin: int, sample: int) -> CameraMove:
+        """A camera that looks elsewhere since a sample: its place is looked for without a guess."""
+        count = self.config.pose_samples
+        before = self._images(range(max(begin, sample - count), sample))
+        after = self._images(range(sample, min(sample + count, len(self.samples))))
+        found = far_pose(self.model, before, after) if before and after else None
+        pose, covariance = found or (None, np.diag([np.inf] * 6))
+        return CameraMove(self.model.camera_id, self._time_ns(sample), pose, covariance)
 
     def _moment(self, reference: ReferenceView, before_from_after: SE3, first: int, last: int) -> int:
         """The time of the first frame after the move, which lies between two samples: the split that fits best."""

@@ -62,7 +62,7 @@ class ReferenceView:
         view = view_of(model, model.depth_correction.apply(depth_m, lens), None)
         depth_from_color = model.color_from_depth.inverse()
         self._stride = view.stride
-        shape = tuple(-(-side // view.stride) for side in depth_m.shape)
+        shape = -(-depth_m.shape[0] // view.stride), -(-depth_m.shape[1] // view.stride)
         row, column = view.pixels.T // view.stride
         normals = depth_from_color.rotate(view.normals)
         self._normals = np.zeros((*shape, 3))

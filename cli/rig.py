@@ -113,6 +113,48 @@ def show_rig(report: Reporter, recording: RecordingPath) -> None:
     suggest_build(report, opened)
 
 
+def watch(
+    report: Reporter,
+    recording: RecordingPath,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the new place of each moved camera into the recording's rig.")
+    ] = False,
+    calibrated: Annotated[
+        float,
+        typer.Option("--calibrated", metavar="SECONDS", help="With --apply: when the rig held, after the start."),
+    ] = 0.0,
+) -> ExitCode:
+    """Find cameras that were moved during a recording: which, when and by how far.
+
+    With --apply, rig.json gets the pose of each moved camera from that moment on, and a build uses it.
+    """
+    from ..capture.rig_epochs import with_moves
+    from ..capture.rig_watch import can_be_watched, watch_rig
+    from ..capture.storage import attach_rig, open_recording
+
+    opened = open_recording(recording)
+    rig = opened.rig if apply else None
+    with report.progress(None, "watching") as bar:
+        moves = watch_rig(opened, progress=bar)
+    begin_ns = opened.span_ns[0]
+    blind = [name for name in opened.cameras if not can_be_watched(opened, name)]
+    rows = [{**move.to_json(), "at_s": (move.time_ns - begin_ns) * 1e-9} for move in moves]
+    document = {"recording": recording, "moves": rows, "not_watched": blind, "applied": apply}
+    report.result(document, show=False)
+    for move, row in zip(moves, rows, strict=True):
+        report.answer(f"{move.camera_id}, {row['at_s']:.1f} s after the start: {move.in_words()}")
+    if not moves:
+        report.answer("every watched camera stood still")
+    if blind:
+        report.warn(f"{', '.join(blind)} cannot be watched: no depth")
+    if rig is not None:
+        attach_rig(recording, with_moves(rig, moves, begin_ns + round(calibrated * 1e9)))
+        suggest_build(report, opened)
+    elif moves:
+        report.next("ortwin", "rig", "watch", recording, "--apply")
+    return ExitCode.OK
+
+
 def warn_of_unplaced(report: Reporter, camera_ids: Sequence[str]) -> None:
     """Say which cameras have no place, what follows from that, and what to do."""
     if camera_ids:
@@ -130,4 +172,4 @@ def suggest_build(report: Reporter, recording: StoredRecording) -> None:
         report.say("no camera has depth: `ortwin register` and `ortwin build` need it")
 
 
-verbs = {"set": set_rig, "show": show_rig, "convert": convert_rig}
+verbs = {"set": set_rig, "show": show_rig, "convert": convert_rig, "watch": watch}

@@ -14,6 +14,7 @@ from .files import check_files
 from .finding import Finding, Severity
 from .lenses import check_lenses
 from .machine import check_machine
+from .moves import check_moves
 from .rig import check_rig
 from .times import check_times
 
@@ -35,7 +36,7 @@ def examine(recording: StoredRecording, folder: Path, progress: Progress | None 
         ("colour", lambda: check_color(recording)),
         ("depth", lambda: check_depth(recording)),
     )
-    total = len(steps) + len(recording.cameras) + 3
+    total = len(steps) + len(recording.cameras) + 4
     findings: list[Finding] = []
     for done, (label, check) in enumerate(steps):
         say(done, total, label)
@@ -44,10 +45,11 @@ def examine(recording: StoredRecording, folder: Path, progress: Progress | None 
     for name in recording.cameras:
         say(len(steps) + len(views), total, f"standing surface of {name}")
         views |= _view(recording, name)
-    say(total - 3, total, "lenses")
+    say(total - 4, total, "lenses")
     findings += check_lenses(recording, views)
-    say(total - 2, total, "rig")
+    say(total - 3, total, "rig")
     findings += _rig(recording, views)
+    findings += check_moves(recording, lambda done, of, name: say(total - 2, total, f"did {name} stand still"))
     say(total - 1, total, "machine")
     findings += check_machine(recording, folder)
     say(total, total, "done")
