@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import math
 import shutil
-import struct
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from .arrays import RawDepthImage
 from .camera import CameraModel, CameraRig
 from .errors import ConfigError, InputError
 from .files import hash_file, require_writable
+from .image_bytes import check_color, decode_depth_png, image_size
 from .import_options import ImportOptions
 from .import_report import ImportEstimate, ImportReport, estimate_import, require_disk
 from .plain_calibration import FILE, read_calibration
@@ -24,12 +23,9 @@ from .plain_times import Stamp, absurd_times, clocks_of, read_timestamps
 from .recording_writer import DamagedFrame, RecordingWriter
 from .segments import seal_folder
 
-LARGEST_IMAGE_PX = 64_000_000
 LONGEST_NUMBER = 12
 NUM_SAMPLES = 4
 COLOR_ENDINGS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
-PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
-JPEG_END = b"\xff\xd9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,71 +242,27 @@ def _in_a_line(error: InputError) -> str:
     return f"{error.what} ({error.why})" if error.why else error.what
 
 
-def _image_size(data: bytes) -> tuple[int, int, str]:
-    """(width, height, mode) from the header alone, so that a small file cannot unpack to a huge image."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            width, height, mode = image.width, image.height, image.mode
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError("the file is no image, or its beginning is damaged") from error
-    except Image.DecompressionBombError as error:
-        raise InputError("the image claims more pixels than any camera gives") from error
-    if width * height > LARGEST_IMAGE_PX:
-        raise InputError(f"the image claims {width}x{height} pixels, more than any camera gives")
-    return width, height, mode
-
-
-def _check_png(data: bytes) -> None:
-    """See that a PNG file is whole by the checksums of its chunks, before a decoder mutters of it on stderr."""
-    if not data.startswith(PNG_BEGIN):
-        return
-    place = len(PNG_BEGIN)
-    while place < len(data):
-        size, kind = struct.unpack(">I4s", data[place : place + 8].ljust(8, b"\0"))
-        end = place + 12 + size
-        if end > len(data) or zlib.crc32(data[place + 4 : end - 4]) != struct.unpack(">I", data[end - 4 : end])[0]:
-            break
-        if kind == b"IEND":
-            return
-        place = end
-    raise InputError("the image is damaged or cut off")
-
-
-def _read_depth(path: Path, model: CameraModel) -> np.ndarray:
-    import cv2
-
+def _read_depth(path: Path, model: CameraModel) -> RawDepthImage:
     data = path.read_bytes()
-    width, height, mode = _image_size(data)
+    width, height, _ = image_size(data)
     lens = model.depth
     if lens is None:
         raise InputError("a depth image of a camera that has no depth lens in calibration.json")
     if (width, height) != (lens.width_px, lens.height_px):
         raise InputError(f"the image is {width}x{height}, calibration.json says {lens.width_px}x{lens.height_px}")
-    _check_png(data)
-    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise InputError("the image is damaged or cut off")
-    if image.dtype != np.uint16 or image.ndim != 2:
-        raise InputError(f"depth must be a 16-bit image of one channel, this is {mode} ({image.dtype})")
-    return image
+    return decode_depth_png(data)
 
 
 def _read_color(path: Path, model: CameraModel) -> bytes:
+    import cv2
+
     data = path.read_bytes()
-    width, height, _ = _image_size(data)
+    width, height, _ = image_size(data)
     if (width, height) != (model.color.width_px, model.color.height_px):
         expected = f"{model.color.width_px}x{model.color.height_px}"
         raise InputError(f"the image is {width}x{height}, calibration.json says {expected}")
-    if data.startswith(b"\xff\xd8"):
-        if JPEG_END not in data[-64:]:
-            raise InputError("the image is cut off", why="the JPEG end marker is missing")
-        return data
-    import cv2
-
-    _check_png(data)
-    if cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR) is None:
+    codec = check_color(data)[2]
+    if codec == "png" and cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR) is None:
         raise InputError("the image is damaged or cut off")
     return data
 
