@@ -43,4 +43,38 @@ def plain(
     return tell(report, imported)
 
 
-verbs = {"plain": plain}
+def azure_kinect(
+    report: Reporter,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.mkv...", help="One file of the recorder per camera.")],
+    recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="What to write, e.g. case.recording.")],
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name", metavar="CAMERA", help="What a camera is called; once per file.  [default: as its file]"
+        ),
+    ] = None,
+    rig: RigOption = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="CALIBRATION.JSON", help="The factory's, for files that have none.")
+    ] = None,
+    without_infrared: Annotated[
+        bool, typer.Option("--without-infrared", help="Leave infrared images out; they take as much space as depth.")
+    ] = False,
+    begin: FromOption = None,
+    end: ToOption = None,
+    depth: DepthOption = "keep",
+    dry_run: DryRunOption = False,
+) -> ExitCode:
+    """Import .mkv files of Azure Kinect or Femto cameras, as k4arecorder or Orbbec's recorder wrote them."""
+    from ..capture.import_matroska import import_azure_kinect
+
+    options = options_of(begin, end, depth, dry_run)
+    with report.progress(None, "importing bytes") as bar:
+        imported = import_azure_kinect(
+            files, recording, names=name or (), rig=rig, calibration=calibration,
+            keep_infrared=not without_infrared, options=options, progress=bar,
+        )  # fmt: skip
+    return tell(report, imported)
+
+
+verbs = {"plain": plain, "azure-kinect": azure_kinect}
