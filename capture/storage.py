@@ -142,7 +142,15 @@ class StoredRecording:
 
     def timestamps_ns(self, camera_id: str) -> Times:
         """(t,) rig time of each frame position of a camera, in stored order."""
-        return self.clocks[camera_id].rig_ns(self._index[camera_id]["device_ns"])
+        return self.clocks[camera_id].frames_ns(self._index[camera_id]["device_ns"])
+
+    def excluded(self, camera_id: str) -> np.ndarray:
+        """(t,) bool, True for frame positions whose stamps are false, so that no instant may have them."""
+        return self.clocks[camera_id].excluded_mask(len(self._index[camera_id]["device_ns"]))
+
+    def host_ns(self, camera_id: str) -> Times:
+        """(t,) int64 when the host received each frame position, its own clock; NO_TIME where nobody noted it."""
+        return self._index[camera_id]["host_ns"]
 
     def device_ns(self, camera_id: str) -> Times:
         """(t,) int64 the device's own time of each frame position of a camera, in stored order."""

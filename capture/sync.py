@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,6 +20,11 @@ class _Timed(Protocol):
     @property
     def cameras(self) -> Mapping[str, object]: ...
     def timestamps_ns(self, camera_id: str) -> Times: ...
+
+
+@runtime_checkable
+class _Screened(Protocol):
+    def excluded(self, camera_id: str) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,13 +57,31 @@ class SyncTable:
         position = int(self.positions[instant, self.camera_ids.index(camera_id)])
         return None if position == ABSENT else position
 
+    def instant_at(self, time_ns: int) -> int:
+        """The instant nearest to a rig time."""
+        after = int(np.searchsorted(self.times_ns, time_ns))
+        near = range(max(after - 1, 0), min(after + 1, len(self.times_ns)))
+        return min(near, key=lambda k: abs(int(self.times_ns[k]) - time_ns))
+
+    def frames_at(self, instant: int) -> dict[str, tuple[int, int]]:
+        """Frame position and skew (exposure minus instant, ns) of every camera that gave something at an instant."""
+        row = zip(
+            self.camera_ids, self.positions[instant].tolist(), self.skew_ns[instant].tolist(), strict=True
+        )  # fmt: skip
+        return {name: (position, skew_ns) for name, position, skew_ns in row if position != ABSENT}
+
+    def skew_of(self, instant: int, camera_id: str) -> int | None:
+        """Exposure minus instant of a camera, ns; None where it gave nothing."""
+        return self.frames_at(instant).get(camera_id, (ABSENT, None))[1]
+
 
 def synchronize(recording: _Timed, tolerance: float = 0.8) -> SyncTable:
     """Group the frames of all cameras into instants.
 
     Frames are taken in the order of time; a frame joins the open instant while that has none of its camera yet and it
     lies within `tolerance` frame intervals of the instant's first frame. The instant is the mean of its exposures, so
-    that no camera is preferred. Of frames with equal stamps of one camera the first is kept.
+    that no camera is preferred. Of frames with equal stamps of one camera the first is kept, and frames that the clock
+    of the camera excludes are in no instant.
 
     Where all cameras fell silent, blank instants stand in their place, a frame interval apart and for at most
     LONGEST_BLANK_S: what nobody recorded did happen, and later stages must know that nobody saw it.
@@ -73,12 +96,13 @@ def synchronize(recording: _Timed, tolerance: float = 0.8) -> SyncTable:
     """
     camera_ids = tuple(recording.cameras)
     times = {name: np.asarray(recording.timestamps_ns(name)) for name in camera_ids}
+    kept = {name: np.flatnonzero(~_excluded(recording, name, len(values))) for name, values in times.items()}
     steps = [np.diff(np.unique(values)) for values in times.values() if len(values) > 1]
     interval_ns = float(np.median(np.concatenate(steps))) if steps else 1e9
     stamped = [
-        (int(value), column, position)
+        (value, column, position)
         for column, name in enumerate(camera_ids)
-        for position, value in enumerate(times[name])
+        for position, value in zip(kept[name].tolist(), times[name][kept[name]].tolist(), strict=True)
     ]
     if not stamped:
         raise InputError("the recording has no frames, so there is nothing to synchronize")
@@ -100,6 +124,10 @@ def synchronize(recording: _Timed, tolerance: float = 0.8) -> SyncTable:
         for column, (time_ns, position) in group.items():
             positions[row, column], skew_ns[row, column] = position, time_ns - instants[row]
     return _with_blanks(SyncTable(instants, camera_ids, positions, skew_ns), interval_ns)
+
+
+def _excluded(recording: _Timed, camera_id: str, count: int) -> np.ndarray:
+    return recording.excluded(camera_id) if isinstance(recording, _Screened) else np.zeros(count, dtype=bool)
 
 
 def _with_blanks(table: SyncTable, interval_ns: float) -> SyncTable:
