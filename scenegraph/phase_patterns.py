@@ -5,8 +5,9 @@ A symmetric predicate is found either way round.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,12 +59,14 @@ class GraphInstants:
         times_ns: the instants, ascending; each stands for the time up to the next.
         period_ns: the usual distance of two instants.
         true: (t,) bool by triple.
+        unknown: (t,) bool by entity: whether anything about it is unknown.
         names: by entity, everything that it may be called: itself, its class, its role.
     """
 
     times_ns: Times
     period_ns: int
     true: dict[Triplet, np.ndarray]
+    unknown: dict[str, np.ndarray]
     names: dict[str, frozenset[str]]
 
     @classmethod
@@ -78,9 +81,14 @@ class GraphInstants:
             begin, end = np.searchsorted(times_ns, (row.begin_ns, row.end_ns))
             triple = Triplet(row.subject_id, row.predicate, row.object_id)
             true.setdefault(triple, np.zeros(len(times_ns), dtype=bool))[begin:end] = True
-        return cls(
-            times_ns, period_ns, true, {node.node_id: names_of(node.node_id, node.label) for node in timeline.nodes}
-        )
+        unknown: dict[str, np.ndarray] = {}
+        for row in timeline.intervals:
+            if row.state == TruthState.UNKNOWN:
+                begin, end = np.searchsorted(times_ns, (row.begin_ns, row.end_ns))
+                for name in (row.subject_id, row.object_id):
+                    unknown.setdefault(name, np.zeros(len(times_ns), dtype=bool))[begin:end] = True
+        names = {node.node_id: names_of(node.node_id, node.label) for node in timeline.nodes}
+        return cls(times_ns, period_ns, true, unknown, names)
 
     def where(self, clause: Clause) -> np.ndarray:
         """(t,) bool: at which instants a clause holds."""
@@ -93,16 +101,30 @@ class GraphInstants:
                 found |= np.sum(list(subjects.values()), axis=0) >= pattern.least
         return ~found if clause.negated else found
 
-    def matching(self, pattern: Pattern) -> Iterable[Triplet]:
+    def matching(self, pattern: Pattern) -> list[Triplet]:
         """The triples of a pattern, in the order in which they first stand in the timeline."""
-        for triple in self.true:
-            if _fits(pattern.predicates, {triple.predicate}):
-                subject, obj = (self.names.get(name, frozenset({name})) for name in (triple.subject, triple.object))
-                straight = _fits(pattern.subjects, subject) and _fits(pattern.objects, obj)
-                if straight or (
-                    _symmetric(triple.predicate) and _fits(pattern.subjects, obj) and _fits(pattern.objects, subject)
-                ):
-                    yield triple
+        return _of(self.true, pattern, self.names)
+
+    def about(self, node_id: str, name: str) -> GraphInstants:
+        """The same, with one entity that also bears another name."""
+        names = {**self.names, node_id: self.names.get(node_id, frozenset({node_id})) | {name}}
+        true = {row: held for row, held in self.true.items() if node_id in (row.subject, row.object)}
+        return GraphInstants(self.times_ns, self.period_ns, true, self.unknown, names)
+
+    def known_of(self, node_id: str) -> np.ndarray:
+        """(t,) bool: whether anything is known of an entity: some relation holds, or none is unknown."""
+        known = ~self.unknown.get(node_id, np.zeros(len(self.times_ns), dtype=bool))
+        for row, held in self.true.items():
+            if node_id in (row.subject, row.object):
+                known = known | held
+        return known
+
+
+def clause_holds(clause: Clause, relations: Iterable[Triplet], names: Mapping[str, frozenset[str]]) -> bool:
+    """Whether a clause holds among the relations of one instant; `names` as in `GraphInstants`."""
+    rows = tuple(relations)
+    found = any(len({row.subject for row in _of(rows, each, names)}) >= each.least for each in clause.patterns)
+    return found != clause.negated
 
 
 def parse_clause(text: str, where: str) -> Clause:
@@ -141,14 +163,28 @@ def names_of(node_id: str, label: str) -> frozenset[str]:
     return frozenset(names | {STAFF} if "person" in names and label != "patient" else names)
 
 
-def _symmetric(predicate: str) -> bool:
-    known = load_terms().predicates
-    return predicate in known and known[predicate].symmetric
+def _of(rows: Iterable[Triplet], pattern: Pattern, names: Mapping[str, frozenset[str]]) -> list[Triplet]:
+    """The rows that a pattern means; one of a symmetric predicate either way round."""
+    symmetric = symmetric_predicates()
+    wanted, subjects, objects = pattern.predicates, pattern.subjects, pattern.objects
+    found = []
+    for row in rows:
+        if wanted and row.predicate not in wanted:
+            continue
+        subject = names.get(row.subject) or frozenset({row.subject})
+        obj = names.get(row.object) or frozenset({row.object})
+        straight = (not subjects or subjects & subject) and (not objects or objects & obj)
+        turned = row.predicate in symmetric and (not subjects or subjects & obj) and (not objects or objects & subject)
+        if straight or turned:
+            found.append(row)
+    return found
+
+
+@functools.cache
+def symmetric_predicates() -> frozenset[str]:
+    """The predicates that say one fact in either direction."""
+    return frozenset(name for name, term in load_terms().predicates.items() if term.symmetric)
 
 
 def _names(text: str) -> frozenset[str]:
     return frozenset() if text == ANYTHING else frozenset(text.split("|"))
-
-
-def _fits(wanted: frozenset[str], names: Iterable[str]) -> bool:
-    return not wanted or not wanted.isdisjoint(names)
