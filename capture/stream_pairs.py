@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Times
-
 ALONE = -1
 SHARE_OF_STEP = 0.5
 
@@ -31,7 +29,7 @@ class StreamPairs:
         return int(np.abs(self.apart_ns).max(initial=0))
 
 
-def pair_streams(color_ns: Times, depth_ns: Times, within_ns: int | None = None) -> StreamPairs:
+def pair_streams(color_ns: np.ndarray, depth_ns: np.ndarray, within_ns: int | None = None) -> StreamPairs:
     """Pair images that are mutually nearest in time.
 
     Args:
@@ -60,7 +58,7 @@ def pair_streams(color_ns: Times, depth_ns: Times, within_ns: int | None = None)
     return StreamPairs(color[order], depth[order], apart_ns[order])
 
 
-def _nearest(times_ns: Times, others_ns: Times) -> np.ndarray:
+def _nearest(times_ns: np.ndarray, others_ns: np.ndarray) -> np.ndarray:
     """(t,) position of the nearest of `others_ns` for each time; of two that are as near, the earlier."""
     after = np.clip(np.searchsorted(others_ns, times_ns), 1, max(1, len(others_ns) - 1))
     if len(others_ns) == 1:
