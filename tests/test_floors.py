@@ -25,11 +25,13 @@ WRITERS = (
     "capture.storage", "capture.recording_writer", "capture.packets", "capture.rig_file", "capture.files",
     "evaluation.truth", "evaluation.truth_writer",
 )  # fmt: skip
+# How labels are read, for data sets that bring them.
+LABELS = ("scenegraph.label_io", "scenegraph.labels", "scenegraph.vocabulary_terms")
 MAY_IMPORT = {
     "capture": ("capture",),
     "reconstruction": ("reconstruction", "capture"),
     "scenegraph": ("scenegraph", "reconstruction", "capture"),
-    "datasets": ("datasets", *TYPES, *WRITERS),
+    "datasets": ("datasets", *TYPES, *WRITERS, *LABELS),
     "playback": ("playback", "facade", "archive", "scenegraph", "reconstruction", "capture"),
     "evaluation": ("evaluation", "facade", "archive", "scenegraph", "reconstruction", "capture"),
     "archive": ("scenegraph", "reconstruction", "capture"),
