@@ -78,6 +78,7 @@ VERBS = (
     Verb("rig", "rig", "Recordings", "Attach or show the calibration: where the cameras stand."),
     Verb("register", "register", "Recordings", "Find where the cameras stand from the scene, without a board."),
     Verb("build", "build", "Twins", "Build the twin: the room, what moves in it, the scene graph."),
+    Verb("lift", "lift", "Twins", "Lift 2D keypoints of several cameras to people in space."),
     Verb("label", "label", "Twins", "Name a piece of furniture; the graph follows."),
     Verb("query", "query", "Twins", "Ask who stood in which relation to whom, and when."),
     Verb("play", "play", "See and share", "Play a twin in Rerun."),

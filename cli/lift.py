@@ -1,0 +1,54 @@
+"""ortwin lift: people in space from other people's 2D keypoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import ExitCode
+from .console import Reporter
+
+
+def lift(
+    report: Reporter,
+    keypoints: Annotated[
+        Path, typer.Argument(metavar="KEYPOINTS.JSONL", help="2D keypoints, COCO-17, one instant a line.")
+    ],
+    rig: Annotated[Path, typer.Option("--rig", metavar="RIG.JSON", help="Where the cameras stand; z is up.")],
+    out: Annotated[Path, typer.Option("--out", metavar="PEOPLE.JSONL", help="Where the people go.")],
+) -> ExitCode:
+    """Lift 2D keypoints of several cameras to people in space, with identities and how sure each joint is.
+
+    The files are described in docs/lift.md. A person whom only one camera sees is placed by his size and the floor,
+    and his joints say how unsure that is. Instants may lie far apart; then nobody is followed.
+    """
+    from ..capture.files import require_writable
+    from ..capture.rig_file import read_rig
+    from ..reconstruction.keypoint_io import read_keypoints, write_people
+    from ..reconstruction.lift import lift as lift_people
+
+    cameras = read_rig(rig)
+    require_writable(out)
+    read = read_keypoints(keypoints, cameras)
+    with report.progress(len(read.sightings), "lifting") as bar:
+        instants = lift_people(read.sightings, cameras, progress=lambda done, total: bar(done, total))
+    write_people(out, instants)
+    if read.num_broken:
+        report.warn(
+            f"{read.num_broken} keypoints have no finite numbers or lie far outside the image; they count as not seen"
+        )
+    people = [person for instant in instants for person in instant.people]
+    report.result(
+        {
+            "people": str(out), "num_instants": len(instants), "num_person_instants": len(people),
+            "num_tracks": len({person.track_id for person in people}),
+            "num_seen_by_one_camera": sum(len(person.views) == 1 for person in people),
+            "num_filled_in": sum(not person.views for person in people), "num_broken_keypoints": read.num_broken,
+        }
+    )  # fmt: skip
+    return ExitCode.OK
+
+
+verb = lift
