@@ -1,8 +1,8 @@
 """4D-OR (Özsoy et al., MICCAI 2022): ten simulated knee replacements, labelled once a second.
 
 Three traps are taken care of. Files number the objects of each scan, and predicates from 0. `human_0` is a number
-within one scan: the next scan may give it to somebody else. Roles are spelled with hyphens here, and with underscores in
-other files of the data set.
+within one scan: the next scan may give it to somebody else. Roles are spelled with hyphens here, and with underscores
+in other files of the data set.
 """
 
 from __future__ import annotations

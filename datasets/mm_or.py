@@ -33,9 +33,7 @@ def open_sequences(root: Path) -> tuple[LabelledSequence, ...]:
     for path in files:
         labels = read_labels(path)
         if labels.form != "mm-or":
-            raise InputError(
-                "these are no labels of MM-OR", where=str(path), why=f"they have the form of {labels.form}"
-            )
+            raise InputError("these are no labels of MM-OR", where=str(path), why=f"their form is {labels.form}")
         _check_order(labels, path)
         for take, instants in labels.takes().items():
             if take in found:
