@@ -3,7 +3,7 @@
 In a segment of a recording, where there is any:
 
     extra.parquet    one row per packet: camera_id, stream, index, device_ns, offset, size, crc32
-    cam_1.ir         infrared packets, one after the other; coded as depth is
+    cam_1.ir         infrared packets, one after the other; coded as depth is, see packets.decode_counts
     imu.parquet      one row per sample: camera_id, accelerometer_ns, acceleration, gyroscope_ns, angular velocity
 """
 
@@ -103,7 +103,7 @@ def read_extra(recording: Path, camera_id: str, stream: str) -> Iterator[tuple[i
     Args:
         recording: the `.recording` folder.
         camera_id: which camera.
-        stream: such as "ir", whose packets `packets.decode_depth` decodes.
+        stream: such as "ir", whose packets `packets.decode_counts` decodes.
 
     Raises:
         InputError: a table or a packet is damaged.

@@ -250,7 +250,8 @@ def _estimate(
         raw_bytes = max(1, sum(_raw_bytes(capture) for capture in captures)) / len(captures)
         offset_ns = source.file.number("K4A_START_OFFSET_NS") + source.clock.offset_ns
         length_ns = source.file.duration_ns or source.file.size.num_bytes / raw_bytes * source.file.period_ns
-        begin_ns, end_ns = max(span_ns[0], offset_ns), min(span_ns[1], offset_ns + length_ns)
+        first_ns = source.clock.rig_ns_of(captures[0].device_ns)
+        begin_ns, end_ns = max(span_ns[0], first_ns), min(span_ns[1], offset_ns + length_ns)
         length = max(0.0, end_ns - begin_ns)
         count = round(min(length / source.file.period_ns + 1, source.file.size.num_bytes / raw_bytes + 1))
         num_frames += count

@@ -173,7 +173,10 @@ class K4aCalibration:
         """The pose of the depth lens in the colour lens frame; identity where one of them is missing."""
         if self.color is None or self.depth is None:
             return SE3.identity()
-        return self.color.this_from_depth @ self.depth.this_from_depth.inverse()
+        rest = self.depth.this_from_depth  # the depth lens is the origin of the device, so that no digit is lost
+        if not rest.translation_m.any() and np.array_equal(rest.rotation, np.eye(3)):
+            return self.color.this_from_depth
+        return self.color.this_from_depth @ rest.inverse()
 
 
 def read_k4a_calibration(data: bytes, where: str) -> K4aCalibration:

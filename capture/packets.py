@@ -36,6 +36,17 @@ def decode_depth(packet: bytes, width_px: int, height_px: int) -> RawDepthImage:
     Raises:
         InputError: the packet is damaged or has another size.
     """
+    depth_raw = decode_counts(packet, width_px, height_px)
+    depth_raw[depth_raw == SATURATED] = NO_RETURN
+    return depth_raw
+
+
+def decode_counts(packet: bytes, width_px: int, height_px: int) -> RawDepthImage:
+    """A packet to (h, w) uint16 exactly as it was encoded: what infrared images need, where saturated means bright.
+
+    Raises:
+        InputError: the packet is damaged or has another size.
+    """
     import blosc2
 
     depth_raw = np.empty((height_px, width_px), dtype=np.uint16)
@@ -44,7 +55,6 @@ def decode_depth(packet: bytes, width_px: int, height_px: int) -> RawDepthImage:
         blosc2.decompress2(packet, **settings)
     except (RuntimeError, ValueError, TypeError) as error:
         raise InputError("the depth packet cannot be decoded", why=str(error)) from error
-    depth_raw[depth_raw == SATURATED] = NO_RETURN
     return depth_raw
 
 
