@@ -111,7 +111,7 @@ def calibrate_lens(
     observations: BoardObservations, camera_id: str, config: LensConfig | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> LensCalibration:  # fmt: skip
-    """Find the lens of one camera.
+    """Find the lens of one camera; what is known of it before has no part in it.
 
     Args:
         observations: what was seen; needs the image size of the camera.
@@ -133,7 +133,7 @@ def calibrate_lens(
         try:
             fit = fit_lens(_problem(views, model, config), _begin(views, model, start), config.fit)
             fits[model] = (fit, *_hold_out(fit, config))
-            start = fit.state if start is None else start
+            start = fit.state if start is None and model.distortion_model == "brown_conrady" else start
         except QualityError as error:  # a model that these images do not determine is no candidate
             failed = error
         if progress:
@@ -176,11 +176,8 @@ def _views(observations: BoardObservations, camera_id: str, config: LensConfig) 
         raise _too_few(camera_id, len(instants), sum(flat))
     instants = instants[flat]
     drawn, pixels = ([entry for entry, good in zip(part, flat, strict=True) if good] for part in (drawn, pixels))
-    lens = known if known is not None else first_lens(size_px, drawn, pixels)
+    lens = first_lens(size_px, drawn, pixels)
     posed = [pose_of_view(lens, points, corners) for points, corners in zip(drawn, pixels, strict=True)]
-    if any(pose is None for pose in posed):  # a given lens that has no rays for what was seen is a bad start
-        lens = first_lens(size_px, drawn, pixels)
-        posed = [pose_of_view(lens, points, corners) for points, corners in zip(drawn, pixels, strict=True)]
     there = [index for index, pose in enumerate(posed) if pose is not None]
     poses = [pose for pose in posed if pose is not None]
     if len(poses) < FEWEST_VIEWS:
@@ -245,17 +242,13 @@ def _problem(views: _Views, model: LensModel, config: LensConfig) -> LensProblem
 
 
 def _begin(views: _Views, model: LensModel, found: LensState | None) -> LensState:
-    """From the first fit where there is one, its distortion forgotten; else from the first poses."""
-    if found is not None and model.distortion_model == "brown_conrady":
-        return LensState(np.where(np.arange(len(found.shared)) < NUM_LENS, found.shared, 0.0), *_poses_of(found))
+    """From the first poses, or from a fit of Brown-Conrady; of a fisheye its distortion is forgotten."""
     shared = np.zeros(NUM_LENS + NUM_SHEET)
-    shared[:4] = lens_row(views.lens)[:4] if found is None else found.shared[:4]
     if found is not None:
+        kept = NUM_LENS if model.distortion_model == "brown_conrady" else 4
+        shared[:kept] = found.shared[:kept]
         return LensState(shared, *_poses_of(found))
-    if views.lens.distortion_model == model.distortion_model:
-        shared[4 : 4 + min(len(views.lens.distortion), model.num_distortion)] = views.lens.distortion[
-            : model.num_distortion
-        ]
+    shared[:4] = lens_row(views.lens)[:4]
     poses = [pose.camera_from_board for pose in views.poses]
     return LensState(
         shared, np.stack([pose.rotation for pose in poses]), np.stack([pose.translation_m for pose in poses])

@@ -21,6 +21,7 @@ from .lens_problem import (
 
 LEAST_NOISE_PX = 0.01
 FEWEST_CORNERS = 6
+LEAST_REDUNDANCY = 0.1
 MOST_DAMPING = 1e12
 
 
@@ -170,7 +171,8 @@ def _outliers(
 
     A view of which too few would be left goes as a whole: it would fit any lens.
     """
-    own = np.maximum(noise_px**2 - np.trace(spread.predicted, axis1=1, axis2=2) / 2, 0.1 * noise_px**2)
+    taken = np.trace(spread.predicted, axis1=1, axis2=2) / 2 / problem.noise_px**2
+    own = noise_px**2 * np.maximum(1 - taken, LEAST_REDUNDANCY)
     length = np.linalg.norm(rows.residuals_px, axis=1) / np.sqrt(own)
     far = np.flatnonzero(length > config.outlier_sigmas)
     most = int(config.largest_outlier_share * len(problem.view))

@@ -208,6 +208,59 @@ def test_a_target_without_a_format_is_refused(tmp_path):
         write_cameras(tmp_path / "cameras", cameras())
 
 
+def test_a_camera_that_was_never_placed_is_a_lens_only(tmp_path):
+    """Published files repeat a row in `intrinsics_matrix` and hold nonsense in poses that nobody needs."""
+    write_cameras(tmp_path, cameras(depth=True), "tum")
+    path = tmp_path / "camera01.json"
+    value = json.loads(path.read_text())
+    matrix = value["value0"]["color_parameters"]["intrinsics_matrix"]
+    matrix["m12"], matrix["m22"] = matrix["m11"], matrix["m21"]
+    value["value0"]["depth2gyro_transform"] = {"translation": {"m00": 1e36}}
+    path.write_text(json.dumps(value))
+    assert same_lens(read_cameras(path).lenses["camera01"], LENS)
+    assert "camera01" in read_cameras(path).world_from_camera
+    value["value0"]["is_valid"] = False
+    path.write_text(json.dumps(value))
+    assert read_cameras(path).world_from_camera == {}
+
+
+@pytest.mark.parametrize("name", ["caliscope", "qualisys", "opencv"])
+def test_a_recording_takes_the_rig_of_another_program(name, tmp_path):
+    """One camera of a plain folder, called otherwise in the file."""
+    folder = tmp_path / "folder"
+    for kind in ("color", "depth"):
+        (folder / "left" / kind).mkdir(parents=True)
+    cv2.imwrite(str(folder / "left/color/000000.png"), np.zeros((480, 640, 3), np.uint8))
+    cv2.imwrite(str(folder / "left/depth/000000.png"), np.full((480, 640), 1000, np.uint16))
+    small = Intrinsics(600.0, 601.0, 320.0, 240.0, 640, 480, "brown_conrady", np.array([0.1, -0.2, 0, 0, 0.0]))
+    write_cameras(folder / "calibration.json", CameraFile({"left": small}, {}, {"left": (small, SE3.identity())}))
+    case, target = tmp_path / "case.recording", tmp_path / TARGETS[name][0]
+    assert run(["import", "plain", str(folder), str(case), "--fps", "5", "-q"]) == 0
+    write_cameras(target, cameras(small), TARGETS[name][1])
+    assert run(["rig", "set", str(case), str(target), "-q"]) == 3
+    assert run(["rig", "set", str(case), str(target), "--name", "cam_2=left", "-q"]) == 0
+    rig = read_rig(case / "rig.json")
+    assert (rig["left"].world_from_camera.inverse() @ PLACES["cam_2"]).distance_m() < 1e-9
+    assert rig["left"].depth is not None
+
+
+@pytest.mark.slow
+def test_a_calibration_begins_with_the_rig_of_another_program(test_data, tmp_path):
+    """Its world is kept: cameras stay within what a board in the hand says of a rig of a metre and a half."""
+    folder = test_data / "caliscope_charuco"
+    given = folder / "camera_array.toml"
+    code = run(
+        ["calibrate", str(folder), "--board", str(folder / "board.toml"), "--rig", str(given), "--intrinsics", "fixed",
+         "--out", str(tmp_path / "rig.json"), "-q"]
+    )  # fmt: skip
+    assert code == 0
+    before, after = read_rig_of(given), read_rig(tmp_path / "rig.json")
+    for name in before.cameras:
+        off = before[name].world_from_camera.inverse() @ after[name].world_from_camera
+        assert off.distance_m() < 0.03
+        assert np.degrees(off.angle_rad()) < 2.0
+
+
 # Shoulders and hips of a person in the first images of the single-person session, by a 2D pose network.
 SEEN = {
     "left_shoulder": {"cam01": (516, 498), "cam02": (627, 525), "cam03": (591, 617), "cam04": (176, 726)},

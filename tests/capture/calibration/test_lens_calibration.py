@@ -128,6 +128,11 @@ def test_the_same_corners_give_the_same_lens():
     assert np.array_equal(first.covariance, second.covariance)
 
 
+def test_noise_alone_makes_no_outliers():
+    """A corner in 25 000 lies 4.5 sigmas off; these are some 400."""
+    assert calibrate_lens(filmed(LENSES["webcam"], 2), "cam", LensConfig(free_board=False)).fit.kept.all()
+
+
 def test_of_many_images_those_that_differ_are_taken():
     found = calibrate_lens(filmed(LENSES["webcam"], 4, num_views=30), "cam", LensConfig(most_views=10, model="fisheye"))
     assert (len(found.views), found.num_seen) == (10, 30)
