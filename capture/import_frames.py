@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,15 @@ class PlannedFrame:
 
     Args:
         camera_id, index, device_ns, host_ns: as the recording keeps them.
-        color, depth: what the importer knows its images by, or None where the frame has none.
+        color, depth: what the importer knows its images by (hashable), or None where the frame has none.
     """
 
     camera_id: str
     index: int
     device_ns: int
     host_ns: int | None
-    color: Hashable | None
-    depth: Hashable | None
+    color: Any
+    depth: Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ import typer
 from .app import ExitCode
 from .console import Reporter
 from .import_common import DepthOption, DryRunOption, FromOption, ToOption, options_of, tell
-from .import_streams import tum, video
+from .import_streams import mcap, rosbag, tum, video
 from .options import RigOption
 
 
@@ -78,4 +78,4 @@ def azure_kinect(
     return tell(report, imported)
 
 
-verbs = {"plain": plain, "azure-kinect": azure_kinect, "tum": tum, "video": video}
+verbs = {"plain": plain, "azure-kinect": azure_kinect, "tum": tum, "video": video, "mcap": mcap, "rosbag": rosbag}

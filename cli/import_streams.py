@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .app import ExitCode
 from .console import Reporter
 from .import_common import DepthOption, DryRunOption, FromOption, ToOption, options_of, tell
+
+if TYPE_CHECKING:
+    from ..capture.import_ros import RosOptions
 
 RecordingArgument = Annotated[Path, typer.Argument(metavar="RECORDING", help="What to write, e.g. case.recording.")]
 UnitOption = Annotated[
@@ -65,7 +68,7 @@ def video(
         Path | None, typer.Option("--timestamps", metavar="CSV", help="cam_id,frame_time in seconds.")
     ] = None,
     lossless: Annotated[
-        bool, typer.Option("--lossless", help="Store decoded images as PNG: exact, and about ten times larger.")
+        bool, typer.Option("--lossless", help="Store decoded images as PNG: exact, and much larger.")
     ] = False,
     begin: FromOption = None,
     end: ToOption = None,
@@ -84,3 +87,79 @@ def video(
             options=options, progress=bar,
         )  # fmt: skip
     return tell(report, imported)
+
+
+TopicOption = Annotated[
+    list[str] | None,
+    typer.Option("--topic", metavar="CAMERA.STREAM=TOPIC", help="E.g. cam_1.depth=/a/image; may be repeated."),
+]
+WorldOption = Annotated[str, typer.Option("--world", metavar="FRAME", help="The frame that is the world.")]
+JpegOption = Annotated[bool, typer.Option("--jpeg", help="Store raw colour as JPEG instead of PNG.")]
+
+
+def mcap(
+    report: Reporter,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An mcap file.")],
+    recording: RecordingArgument,
+    topic: TopicOption = None,
+    depth_unit: UnitOption = None,
+    rig: LensesOption = None,
+    world: WorldOption = "",
+    without_poses: WithoutPosesOption = False,
+    jpeg: JpegOption = False,
+    begin: FromOption = None,
+    end: ToOption = None,
+    depth: DepthOption = "keep",
+    dry_run: DryRunOption = False,
+) -> ExitCode:
+    """Import an mcap file: images, CameraInfo and static transforms of ROS 1, ROS 2 or Foxglove (JSON)."""
+    from ..capture.import_mcap import import_mcap
+
+    options = options_of(begin, end, depth, dry_run)
+    ros = _ros_options(topic, depth_unit, rig, world, without_poses, jpeg)
+    with report.progress(None, "importing frames") as bar:
+        imported = import_mcap(file, recording, ros=ros, options=options, progress=bar)
+    return tell(report, imported)
+
+
+def rosbag(
+    report: Reporter,
+    bag: Annotated[Path, typer.Argument(metavar="BAG", help="A .bag file, or the folder of a ROS 2 bag.")],
+    recording: RecordingArgument,
+    topic: TopicOption = None,
+    depth_unit: UnitOption = None,
+    rig: LensesOption = None,
+    world: WorldOption = "",
+    without_poses: WithoutPosesOption = False,
+    jpeg: JpegOption = False,
+    begin: FromOption = None,
+    end: ToOption = None,
+    depth: DepthOption = "keep",
+    dry_run: DryRunOption = False,
+) -> ExitCode:
+    """Import a rosbag of ROS 1 or ROS 2: images, CameraInfo and static transforms."""
+    from ..capture.import_rosbag import import_rosbag
+
+    options = options_of(begin, end, depth, dry_run)
+    ros = _ros_options(topic, depth_unit, rig, world, without_poses, jpeg)
+    with report.progress(None, "importing frames") as bar:
+        imported = import_rosbag(bag, recording, ros=ros, options=options, progress=bar)
+    return tell(report, imported)
+
+
+def _ros_options(
+    topic: list[str] | None, depth_unit: float | None, rig: Path | None, world: str, without_poses: bool, jpeg: bool
+) -> RosOptions:
+    from ..capture.calibration.camera_files import read_cameras
+    from ..capture.import_ros import MILLIMETRE_M, RosOptions
+    from ..capture.import_ros_cameras import KnownCameras
+    from ..capture.rig_file import read_rig
+
+    known = KnownCameras()
+    if rig is not None:
+        cameras = read_cameras(rig)
+        whole = read_rig(rig).cameras if cameras.depth and rig.suffix == ".json" else {}
+        whole = {name: camera for name, camera in whole.items() if camera.depth is not None}
+        known = KnownCameras(cameras.lenses, cameras.world_from_camera, whole)
+    unit_m = MILLIMETRE_M if depth_unit is None else depth_unit
+    return RosOptions(tuple(topic or ()), unit_m, known, world, without_poses, jpeg)
