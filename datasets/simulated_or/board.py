@@ -23,8 +23,8 @@ HOLD_S, CARRY_S = 0.8, 1.2
 NEAREST_M, FARTHEST_M, LOWEST_M, HIGHEST_M = 0.2, 1.6, 0.65, 1.6
 #: Every point of the board keeps this distance from all surfaces.
 CLEAR_M = 0.1
-#: How far its print looks up: steep enough that cameras on two sides of a ceiling read it at once.
-ELEVATION_RAD = (0.5, 1.25)
+#: How far its print looks up: steep enough that cameras on all sides of a ceiling read it at once.
+ELEVATION_RAD = (0.75, 1.45)
 TRIALS = 400
 
 
