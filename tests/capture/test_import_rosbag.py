@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-
 import numpy as np
 import pytest
 from ortwin.capture.conventions import quat_xyzw_from_rotation
@@ -324,31 +321,3 @@ def test_files_that_cannot_be_opened_say_what_to_do(tmp_path, form, harm):
         take(source, tmp_path / "a.recording")
     assert caught.value.todo
     assert not list(tmp_path.glob("*.recording")) + list(tmp_path.glob(".*.tmp"))
-
-
-def test_messages_of_foxglove_are_known(tmp_path):
-    from mcap.writer import Writer
-
-    stamp = {"sec": EPOCH_NS // 10**9, "nsec": EPOCH_NS % 10**9}
-    pixels = base64.b64encode(depth_of("cam_1", 0).tobytes()).decode()
-    image = {
-        "timestamp": stamp, "frame_id": "d", "width": WIDTH_PX, "height": HEIGHT_PX, "encoding": "16UC1",
-        "step": 2 * WIDTH_PX, "data": pixels,
-    }  # fmt: skip
-    lens = {
-        "timestamp": stamp, "frame_id": "d", "width": WIDTH_PX, "height": HEIGHT_PX, "distortion_model": "plumb_bob",
-        "D": [], "K": K, "P": [*K[:3], 0, *K[3:6], 0, *K[6:], 0],
-    }  # fmt: skip
-    with (tmp_path / "a.mcap").open("wb") as stream:
-        writer = Writer(stream)
-        writer.start()
-        for topic, name, value in (
-            ("/cam_1/depth/image", "foxglove.RawImage", image),
-            ("/cam_1/depth/camera_info", "foxglove.CameraCalibration", lens),
-        ):
-            channel = writer.register_channel(topic, "json", writer.register_schema(name, "jsonschema", b"{}"))
-            writer.add_message(channel, EPOCH_NS, json.dumps(value).encode(), EPOCH_NS)
-        writer.finish()
-    recording = open_recording(import_mcap(tmp_path / "a.mcap", tmp_path / "a.recording").path)
-    np.testing.assert_array_equal(recording.depth_raw("cam_1", 0), depth_of("cam_1", 0))
-    assert recording.device_ns("cam_1").tolist() == [EPOCH_NS]

@@ -168,3 +168,44 @@ def test_a_stream_may_be_alone(num_color, num_depth):
     pairs = pair_streams(np.arange(num_color, dtype=np.int64), np.arange(num_depth, dtype=np.int64))
     assert (pairs.color != ALONE).sum() == num_color
     assert (pairs.depth != ALONE).sum() == num_depth
+
+
+def test_an_import_that_is_interrupted_leaves_nothing(folder, tmp_path):
+    def stop(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_tum(folder, tmp_path / "a.recording", lens=LENS, progress=stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["room"]
+
+
+def test_real_frames_with_poses_are_taken(test_data, tmp_path):
+    import cv2
+
+    source = test_data / "rgbd_3dmatch" / "seq-01"
+    numbers = sorted(path.name[6:12] for path in source.glob("frame-*.color.png"))
+    root = tmp_path / "real"
+    root.mkdir()
+    k = np.loadtxt(source.parent / "camera-intrinsics.txt")
+    rows = {"rgb": [], "depth": []}
+    for at, number in enumerate(numbers):
+        for kind, stem in (("rgb", "color"), ("depth", "depth")):
+            (root / f"{number}.{stem}.png").write_bytes((source / f"frame-{number}.{stem}.png").read_bytes())
+            rows[kind].append(f"{1 + at}.5 {number}.{stem}.png")
+    for kind, lines in rows.items():
+        (root / f"{kind}.txt").write_text("\n".join(lines))
+    matrices = [np.loadtxt(source / f"frame-{number}.pose.txt") for number in numbers]
+    poses = [SE3(np.linalg.svd(m[:3, :3])[0] @ np.linalg.svd(m[:3, :3])[2], m[:3, 3]) for m in matrices]
+    write_trajectory(root, poses, [(1 + at) * 10**9 + 500_000_000 for at in range(len(numbers))])
+    lens = (k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+    report = import_tum(root, tmp_path / "a.recording", lens=lens, depth_unit_m=0.001)
+    assert not any("middle of the depth" in sentence for sentence in report.assumptions)
+    recording = open_recording(report.path)
+    for at, number in enumerate(numbers):
+        raw = cv2.imread(str(source / f"frame-{number}.depth.png"), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(recording.depth_raw("cam_1", at), np.where(raw == 65535, 0, raw))
+        pose = recording.rig.at(int(recording.timestamps_ns("cam_1")[at]))["cam_1"].world_from_camera
+        np.testing.assert_allclose(pose.matrix(), poses[at].matrix(), atol=1e-9)
+    wrong = import_tum(root, tmp_path / "b.recording", lens=lens, depth_unit_m=1e-5)
+    assert any("0.001 m (millimetres)" in sentence for sentence in wrong.assumptions)
