@@ -1,0 +1,76 @@
+"""Was it a gap or did the clock jump? What other cameras saw meanwhile tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from .content_clock import FAST_S, Series, likelihood
+
+WINDOW_S = 90.0
+GRID_S = 0.04
+LEAST_JUMP_S = 0.08
+LEAST_GAIN = 12.0
+AROUND_S = 1.0
+
+
+def jump_at(
+    camera_id: str, at_s: float, most_s: float, series: Mapping[str, Series], start_s: Mapping[str, float]
+) -> tuple[float, float] | None:
+    """By how much a camera's clock jumped at a moment, and how sure that is; None where it did not, or nobody knows.
+
+    The likelihood of a jump of any size is compared with that of none; beforehand the clocks may be right before the
+    moment or after it.
+
+    Args:
+        camera_id: whose clock.
+        at_s: when, on its own clock: the last moment before the silence.
+        most_s: the largest jump to try, s; a jump forward is no longer than the silence.
+        series: of all cameras that are linked to it, itself included.
+        start_s: by camera, common minus own time.
+
+    Returns:
+        The jump, s, and its gain of log-likelihood.
+    """
+    others = [name for name in series if name != camera_id]
+    sizes = np.arange(-most_s - 0.6, most_s + 0.6, GRID_S)
+    before = np.array([_gain(camera_id, at_s, size, 0.0, series, start_s, others) for size in sizes])
+    after = np.array([_gain(camera_id, at_s, size, -size, series, start_s, others) for size in sizes])
+    none = _gain(camera_id, at_s, 0.0, 0.0, series, start_s, others)
+    best = np.maximum(before, after)
+    k = int(np.argmax(best))
+    if best[k] - none < LEAST_GAIN or abs(sizes[k]) < LEAST_JUMP_S:
+        return None
+    return float(sizes[k]), float(best[k] - none)
+
+
+def refined_jump(
+    camera_id: str, at_s: float, size_s: float, series: Mapping[str, Series], start_s: Mapping[str, float]
+) -> float:
+    """A jump, s, found to a fraction of a frame where the clocks hold before it; near `size_s`."""
+    others = [name for name in series if name != camera_id]
+    found = minimize_scalar(
+        lambda size: -_gain(camera_id, at_s, size, 0.0, series, start_s, others, 4 * WINDOW_S),
+        bounds=(size_s - 0.06, size_s + 0.06), method="bounded", options={"xatol": 2e-4},
+    )  # fmt: skip
+    return float(np.asarray(found.x))
+
+
+def _gain(
+    camera_id: str, at_s: float, size_s: float, shift_s: float, series: Mapping[str, Series],
+    start_s: Mapping[str, float], others: list[str], window_s: float = WINDOW_S,
+) -> float:  # fmt: skip
+    """Log-likelihood about a moment if the own clock ran ahead by `size_s` from it on, and by `shift_s` all along."""
+    own = series[camera_id]
+    true_s = np.arange(at_s - window_s, at_s + window_s, own.step_s)
+    values, near = own.at(true_s + shift_s + np.where(true_s > at_s, size_s, 0.0))
+    near = near & (np.abs(true_s - at_s) > AROUND_S)
+    total = 0.0
+    for other in others:
+        seen, there = series[other].at(true_s + start_s[camera_id] - start_s[other])
+        both = near & there
+        if both.sum() > 200:
+            total += both.sum() * own.step_s / (2 * FAST_S) * likelihood(values[both], seen[both])[0]
+    return total

@@ -1,0 +1,257 @@
+"""Clocks of a recording from its content, alone or on top of what host stamps say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .arrays import Times
+from .clock import ClockModel, ClockPiece
+from .clock_faults import GAP_STEPS, ClockFinding, ScreenedStamps, screen_stamps, silences
+from .content_clock import ContentFit, Series, coarse_lag, fit_content, moves_alike, series_of
+from .content_jumps import jump_at, refined_jump
+from .errors import InputError
+from .motion_energy import MotionEnergy, motion_energy
+
+if TYPE_CHECKING:
+    from .storage import StoredRecording
+
+DELAY_SIGMA_S = 0.005
+MOST_LAG_S = 600.0
+SHORTEST_S = 20.0
+Stamps = Mapping[str, tuple[Times, Times]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnTime:
+    """The own time of a camera's true frames, s, running on through restarts; `jumps` by position are taken out."""
+
+    screened: ScreenedStamps
+    device_ns: Times
+    jumps: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """(k,) of the kept frames, from 0."""
+        kept = self.screened.kept
+        steps = np.diff(self.device_ns[kept]) * 1e-9
+        for position, size_s in self.jumps:
+            steps[np.searchsorted(kept, position) - 1] -= size_s
+        for position in self.screened.restarts:
+            if all(position != other for other, _ in self.jumps):
+                steps[np.searchsorted(kept, position) - 1] = self.screened.interval_ns * 1e-9
+        return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def energies_of(
+    recording: StoredRecording, progress: Callable[[str, float], None] = lambda _s, _p: None
+) -> dict[str, MotionEnergy]:
+    """The foreground of every camera that has frames."""
+    found = {}
+    for name in recording.cameras:
+        if len(recording.device_ns(name)):
+            found[name] = motion_energy(recording, name, lambda share, n=name: progress(f"watching {n}", share))
+    return found
+
+
+def content_clocks(
+    stamps: Stamps, energies: Mapping[str, MotionEnergy]
+) -> tuple[dict[str, ClockModel], list[ClockFinding], ContentFit | None]:
+    """Clocks from the device's stamps and what the cameras saw.
+
+    Args:
+        stamps: by camera, (t,) device and host stamps in stored order; those of the host are not looked at.
+        energies: by camera.
+
+    Returns:
+        The clocks of the cameras that could be linked, what was found, and the fit; None where nothing links them.
+    """
+    own = {name: OwnTime(screen_stamps(name, device_ns), device_ns) for name, (device_ns, _) in stamps.items()}
+    series = _series(own, energies)
+    start_s = _linked(series)
+    findings: list[ClockFinding] = []
+    if len(start_s) > 1:
+        series = {name: series[name] for name in start_s}
+        for name in series:
+            own[name] = _with_jumps(name, own[name], series, start_s)
+        series = {n: s for n, s in _series(own, energies).items() if n in start_s}
+        start_s = _linked(series)
+        series = {n: s for n, s in series.items() if n in start_s}
+    fit = None
+    for _ in range(2 if len(start_s) > 1 else 0):
+        fit = fit_content(series, start_s)
+        own = _refined(own, energies, fit)
+        series = {n: s for n, s in _series(own, energies).items() if n in start_s}
+        start_s = dict(zip(fit.names, fit.offset_s.tolist(), strict=True))
+    if fit is not None and any(own[n].jumps for n in fit.names):
+        fit = fit_content(series, start_s)
+    clocks = {} if fit is None else _clocks(own, fit)
+    for name, camera in own.items():
+        findings += _findings(name, camera, known=name in clocks)
+    return clocks, findings, fit
+
+
+def shift_clocks(
+    clocks: Mapping[str, ClockModel], stamps: Stamps, energies: Mapping[str, MotionEnergy]
+) -> tuple[dict[str, ClockModel], dict[str, float]] | None:
+    """Host clocks with the ways to the host told apart by content: one number a camera, weighed by its covariance.
+
+    Returns:
+        The clocks and the standard deviation of each, s; None where nothing links the cameras.
+    """
+    series = {}
+    for name, clock in clocks.items():
+        energy = energies[name]
+        good = ~clock.excluded_mask(len(stamps[name][0]))[energy.positions]
+        rig_ns = clock.frames_ns(stamps[name][0])[energy.positions[good]]
+        base_ns = min(int(c.frames_ns(stamps[n][0])[0]) for n, c in clocks.items())
+        found = series_of((rig_ns - base_ns) * 1e-9, energy.blocks[good], _step_s(stamps))
+        if found is not None:
+            series[name] = found
+    names = [n for n in series if any(moves_alike(series[n], series[o], 0.0) for o in series if o != n)]
+    if len(names) < 2:
+        return None
+    fit = fit_content({n: series[n] for n in names}, dict.fromkeys(names, 0.0), drift=False)
+    count = len(names)
+    information = np.linalg.inv(fit.covariance[1:count, 1:count])
+    against_first = np.hstack([-np.ones((count - 1, 1)), np.eye(count - 1)])
+    normal = against_first.T @ information @ against_first + np.eye(count) / DELAY_SIGMA_S**2
+    shift_s = np.linalg.solve(normal, against_first.T @ information @ fit.offset_s[1:])
+    sigma_s = np.sqrt(np.diag(np.linalg.inv(normal) - DELAY_SIGMA_S**2 / count))
+    moved = {name: _shifted(clocks[name], round(s * 1e9)) for name, s in zip(names, shift_s.tolist(), strict=True)}
+    return {**clocks, **moved}, dict(zip(names, sigma_s.tolist(), strict=True))
+
+
+def unlinked_error(where: str) -> InputError:
+    """That the content of a recording does not tell its clocks."""
+    return InputError(
+        "what the cameras see does not tell how their clocks stand to each other", where=where,
+        why="nothing moves before two cameras at once, for long enough, or they look at different scenes",
+        todo="record host stamps, or let somebody walk through the room for a minute before all cameras",
+    )  # fmt: skip
+
+
+def _series(own: Mapping[str, OwnTime], energies: Mapping[str, MotionEnergy]) -> dict[str, Series]:
+    step_s = float(np.median([camera.screened.interval_ns for camera in own.values()])) * 1e-9
+    found = {}
+    for name, camera in own.items():
+        seen = np.isin(camera.screened.kept, energies[name].positions)
+        rows = np.searchsorted(energies[name].positions, camera.screened.kept[seen])
+        series = series_of(camera.seconds[seen], energies[name].blocks[rows], min(step_s, 0.1))
+        if series is not None:
+            found[name] = series
+    return found
+
+
+def _step_s(stamps: Stamps) -> float:
+    steps = [np.diff(device_ns) for device_ns, _ in stamps.values()]
+    positive = np.concatenate([s[s > 0] for s in steps])
+    return min(float(np.median(positive)) * 1e-9, 0.1)
+
+
+def _linked(series: Mapping[str, Series]) -> dict[str, float]:
+    """Common minus own time, s, of the largest group of cameras that see the same move; along the best links."""
+    links = []
+    for one, two in combinations(series, 2):
+        lag_s, score = coarse_lag(series[one], series[two], MOST_LAG_S, SHORTEST_S)
+        if score > 0 and moves_alike(series[one], series[two], lag_s):
+            links.append((score, one, two, lag_s))
+    groups = {name: {name: 0.0} for name in series}
+    for _, one, two, lag_s in sorted(links, reverse=True):
+        first, second = groups[one], groups[two]
+        if first is second:
+            continue
+        shift_s = first[one] - lag_s - second[two]
+        first.update({name: start_s + shift_s for name, start_s in second.items()})
+        groups.update(dict.fromkeys(second, first))
+    largest = max(groups.values(), key=len, default={})
+    return {name: largest[name] for name in series if name in largest}
+
+
+def _with_jumps(
+    name: str, camera: OwnTime, series: Mapping[str, Series], start_s: Mapping[str, float]
+) -> OwnTime:  # fmt: skip
+    kept, interval_ns = camera.screened.kept, camera.screened.interval_ns
+    steps, seconds = np.diff(camera.device_ns[kept]), camera.seconds
+    found = []
+    for k in np.flatnonzero((steps > GAP_STEPS * interval_ns) | (steps < 0)).tolist():
+        most_s = min(abs(float(steps[k])) * 1e-9, 5.0)
+        jump = jump_at(name, float(seconds[k]), most_s, series, start_s)
+        if jump is not None:
+            size_s = jump[0] + ((steps[k] - interval_ns) * 1e-9 if steps[k] < 0 else 0.0)
+            found.append((int(kept[k + 1]), size_s))
+    return replace(camera, jumps=tuple(found))
+
+
+def _refined(
+    own: Mapping[str, OwnTime], energies: Mapping[str, MotionEnergy], fit: ContentFit
+) -> dict[str, OwnTime]:  # fmt: skip
+    """Jumps to a fraction of a frame: what the fit left at each is added to it."""
+    fresh = dict(own)
+    start_s = dict(zip(fit.names, fit.offset_s.tolist(), strict=True))
+    for name in fit.names:
+        for number, (position, size_s) in enumerate(own[name].jumps):
+            series = {n: s for n, s in _series(fresh, energies).items() if n in fit.names}
+            k = int(np.searchsorted(fresh[name].screened.kept, position))
+            more_s = refined_jump(name, float(fresh[name].seconds[k - 1]), 0.0, series, start_s)
+            jumps = list(fresh[name].jumps)
+            jumps[number] = (position, size_s + more_s)
+            fresh[name] = replace(fresh[name], jumps=tuple(jumps))
+    return fresh
+
+
+def _clocks(own: Mapping[str, OwnTime], fit: ContentFit) -> dict[str, ClockModel]:
+    zero_ns = int(own[fit.names[0]].device_ns[own[fit.names[0]].screened.kept[0]])
+    count, clocks = len(fit.names), {}
+    for number, name in enumerate(fit.names):
+        camera = own[name]
+        kept, seconds, ppm = camera.screened.kept, camera.seconds, float(fit.drift_ppm[number])
+        sigma_s = float(np.sqrt(fit.covariance[number, number]))
+        sigma_ppm = float(np.sqrt(fit.covariance[count + number, count + number]))
+        cross = float(fit.covariance[number, count + number]) * 1e9
+        begins = sorted({int(kept[0]), *[p for p, _ in camera.jumps], *camera.screened.restarts})
+        pieces = []
+        for position in begins:
+            k = int(np.searchsorted(kept, position))
+            stamp_ns = int(camera.device_ns[position])
+            common_s = seconds[k] + fit.offset_s[number]
+            common_s += ppm * 1e-6 * (seconds[k] - fit.reference_s[number])
+            middle_ns = stamp_ns + round((fit.reference_s[number] - seconds[k]) * 1e9)
+            offset_ns = zero_ns + round(float(common_s) * 1e9) - stamp_ns
+            offset_ns += round(ppm * 1e-6 * (middle_ns - stamp_ns))
+            pieces.append(ClockPiece(position, stamp_ns, offset_ns, ppm, middle_ns, 1e9 * sigma_s, sigma_ppm, cross))
+        head = pieces[0]
+        clocks[name] = ClockModel(
+            head.offset_ns, ppm, head.reference_ns, round(1e9 * sigma_s), tuple(pieces),
+            tuple(finding.position for finding in camera.screened.findings),
+        )  # fmt: skip
+    return clocks
+
+
+def _findings(name: str, camera: OwnTime, *, known: bool) -> list[ClockFinding]:
+    kept = camera.screened.kept
+    found = list(camera.screened.findings)
+    for position, size_s in camera.jumps:
+        before = int(camera.device_ns[kept[np.searchsorted(kept, position) - 1]])
+        done = "the clock has a new piece from here"
+        found.append(ClockFinding(name, "jump", position, before, round(size_s * 1e9), 1, done))
+    broken = {position for position, _ in camera.jumps}
+    found += silences(name, camera.device_ns, kept, broken, camera.screened.interval_ns)
+    for position in camera.screened.restarts:
+        if position not in broken:
+            before = int(camera.device_ns[kept[np.searchsorted(kept, position) - 1]])
+            done = "nothing: the time it was away is unknown, later frames may be late"
+            found.append(ClockFinding(name, "unknown", position, before, 0, 1, done))
+    if not known:
+        done = "nothing: what it sees does not tell its clock"
+        found.append(ClockFinding(name, "unknown", -1, int(camera.device_ns[0]), 0, len(camera.device_ns), done))
+    return found
+
+
+def _shifted(clock: ClockModel, by_ns: int) -> ClockModel:
+    pieces = tuple(replace(piece, offset_ns=piece.offset_ns + by_ns) for piece in clock.pieces)
+    return replace(clock, offset_ns=clock.offset_ns + by_ns, pieces=pieces)

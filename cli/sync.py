@@ -1,0 +1,97 @@
+"""ortwin sync: the clocks of the cameras, and what broke in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..capture.clock_source import ClockSource
+from .app import ExitCode
+from .console import Reporter
+from .options import RecordingPath
+
+if TYPE_CHECKING:
+    from ..capture.clock import ClockModel
+    from ..capture.clock_faults import ClockFinding
+
+MOST_LINES = 30
+
+
+def sync(
+    report: Reporter,
+    recording: RecordingPath,
+    source: Annotated[
+        ClockSource, typer.Option("--from", help="What to go by: stamps of the host, what the cameras see, or both.")
+    ] = ClockSource.BOTH,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only; leave the recording as it is.")] = False,
+) -> ExitCode:
+    """Find the clock of every camera and write clocks.json; say which stamps are false and which clocks jumped.
+
+    Stamps of the host give rates and jumps; what moves before several cameras at once gives the offsets between them.
+    Frames stay as they are: those with false stamps are left out of every instant.
+    """
+    from ..capture.files import require_writable
+    from ..capture.storage import open_recording
+    from ..capture.sync_clocks import find_clocks, write_clocks
+
+    stored = open_recording(recording)
+    if not dry_run:
+        require_writable(recording / "clocks.json")
+    with report.progress(100, "clocks") as bar:
+        found = find_clocks(stored, source, lambda step, share: bar(round(100 * share), 100, step))
+    if not dry_run:
+        write_clocks(stored, found.clocks)
+    report.result({**found.to_json(), "written": not dry_run}, show=False)
+    report.table(
+        ["camera", "drift ppm", "pieces", "left out", "sigma ms"],
+        [_row(name, clock, found.sigma_ms) for name, clock in found.clocks.items()],
+    )
+    _tell(report, found.findings)
+    unknown = any(finding.kind == "unknown" for finding in found.findings)
+    if dry_run:
+        report.next("ortwin", "sync", recording)
+    return ExitCode.GAPS if unknown else ExitCode.OK
+
+
+def _row(name: str, clock: ClockModel, sigma_ms: Mapping[str, float | None]) -> list[object]:
+    sigma = sigma_ms.get(name)
+    ppm = clock.drift_ppm
+    return [
+        name,
+        f"{ppm:.2f}",
+        max(len(clock.pieces), 1),
+        len(clock.excluded),
+        "-" if sigma is None else f"{sigma:.2f}",
+    ]
+
+
+def _tell(report: Reporter, findings: tuple[ClockFinding, ...]) -> None:
+    counts = Counter((finding.camera_id, finding.kind) for finding in findings)
+    told: Counter[tuple[str, str]] = Counter()
+    for finding in findings:
+        key = finding.camera_id, finding.kind
+        told[key] += 1
+        if told[key] == 4 and counts[key] > 4:
+            report.answer(f"{finding.camera_id}: {counts[key] - 3} more of the kind {finding.kind}; --json lists all")
+        if told[key] <= 3 or counts[key] == 4:
+            report.answer(_words(finding))
+
+
+def _words(finding: ClockFinding) -> str:
+    what = {
+        "duplicate": "a stamp came twice", "backward": "a stamp ran backward", "runaway": "a stamp ran away",
+        "jump": "the clock jumped", "restart": "the device started anew", "gap": "frames are missing",
+        "drops": "single frames are missing", "host_step": "the clock of the host was set",
+        "unknown": "unknown",
+    }.get(finding.kind, finding.kind)  # fmt: skip
+    place = "" if finding.position < 0 else f" at frame position {finding.position}"
+    size = f" by {finding.size_ns * 1e-9:+.4f} s" if finding.kind in ("jump", "host_step", "restart") else ""
+    size = f" for {finding.size_ns * 1e-9:.2f} s" if finding.kind == "gap" else size
+    count = f" ({finding.count} frames)" if finding.count > 1 else ""
+    return f"{finding.camera_id or 'all cameras'}: {what}{place}{size}{count}: {finding.done}"
+
+
+verb = sync
