@@ -19,6 +19,8 @@ from .pose_fit import BodyFit, FitConfig, fit_body, view_of
 from .pose_prior import PosePrior, load_pose_prior
 from .skeleton import NUM_JOINTS
 
+UPPER = slice(5, 13)
+
 
 @dataclass(frozen=True, slots=True)
 class LiftConfig:
@@ -28,6 +30,8 @@ class LiftConfig:
         fit, match, tracks, smoothing: of the stages.
         min_joints: a person whom one camera saw is claimed only with this many joints.
         same_m: two people whose trunks are nearer than this are one; the one whom fewer joints show is dropped.
+        person_sigma_m: a track is claimed if at one instant at least its shoulders, elbows, wrists and hips were surer
+            than this on the average; so a person whom one camera saw is claimed where his picture is nearly complete.
         claimed_sigma_m: a joint that is less sure than this is not claimed.
     """
 
@@ -37,6 +41,7 @@ class LiftConfig:
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
     min_joints: int = 6
     same_m: float = 0.25
+    person_sigma_m: float = 0.075
     claimed_sigma_m: float = 0.6
 
 
@@ -92,7 +97,7 @@ def lift(
         if progress is not None:
             progress(done + 1, len(order))
     times_ns = [sightings[position].time_ns for position in order]
-    people = _people(_real(tracks, times_ns, config.tracks), times_ns, config)
+    people = _people(_real(tracks, times_ns, config), times_ns, config)
     found: list[LiftedInstant | None] = [None] * len(sightings)
     for done, position in enumerate(order):
         found[position] = LiftedInstant(sightings[position].instant, times_ns[done], tuple(people[done]))
@@ -131,21 +136,28 @@ def claims_of(
 def _without_doubles(claims: Sequence[Claim], config: LiftConfig) -> list[Claim]:
     kept: list[Claim] = []
     for claim in claims:
-        trunk = claim.fit.joints_m[5:13].mean(axis=0)
+        trunk = claim.fit.joints_m[UPPER].mean(axis=0)
         near = [
-            other for other in kept if np.linalg.norm(other.fit.joints_m[5:13].mean(axis=0) - trunk) < config.same_m
+            other for other in kept if np.linalg.norm(other.fit.joints_m[UPPER].mean(axis=0) - trunk) < config.same_m
         ]
         if not near:
             kept.append(claim)
     return kept
 
 
-def _real(
-    tracks: Sequence[PersonTrack], times_ns: Sequence[int | None], config: PersonTrackConfig
-) -> list[PersonTrack]:
-    """The tracks that are no ghosts, numbered anew in order of appearance."""
-    real = [track for track in tracks if len(track.hits) >= config.min_hits or not _dense(track, times_ns, config)]
+def _real(tracks: Sequence[PersonTrack], times_ns: Sequence[int | None], config: LiftConfig) -> list[PersonTrack]:
+    """The tracks that are no ghosts and were once well seen, numbered anew in order of appearance."""
+    real = [
+        track for track in tracks
+        if min(_unsure_m(fit) for fit in track.fits) <= config.person_sigma_m
+        and (len(track.hits) >= config.tracks.min_hits or not _dense(track, times_ns, config.tracks))
+    ]  # fmt: skip
     return [replace(track, number=number) for number, track in enumerate(real, 1)]
+
+
+def _unsure_m(fit: BodyFit) -> float:
+    """Mean standard deviation of shoulders, elbows, wrists and hips."""
+    return float(np.sqrt(np.trace(fit.covariance_m2[UPPER], axis1=1, axis2=2) / 3).mean())
 
 
 def _dense(track: PersonTrack, times_ns: Sequence[int | None], config: PersonTrackConfig) -> bool:
@@ -167,8 +179,8 @@ def _people(
             instants = np.array(track.hits)
         else:
             instants = np.arange(track.hits[0], track.hits[-1] + 1)
-        at = np.array([times_ns[k] or 0 for k in instants], dtype=np.int64)
-        rows = np.searchsorted(instants, track.hits)
+        at = np.array([times_ns[k] or 0 for k in instants.tolist()], dtype=np.int64)
+        rows = np.asarray(np.searchsorted(instants, track.hits), dtype=np.int64)
         joints_m, covariance_m2 = np.zeros((len(at), NUM_JOINTS, 3)), np.zeros((len(at), NUM_JOINTS, 3, 3))
         measured = np.zeros(len(at), dtype=bool)
         measured[rows] = True
@@ -179,7 +191,7 @@ def _people(
         before = rows[np.maximum(np.searchsorted(rows, np.arange(len(at)), side="right") - 1, 0)]
         after = rows[np.minimum(np.searchsorted(rows, np.arange(len(at))), len(rows) - 1)]
         longest_ns = min(config.smoothing.longest_gap_s, config.smoothing.longest_step_s) * 1e9
-        gap_ns = at[after] - at[before]
+        gap_ns: np.ndarray = np.take(at, after) - np.take(at, before)
         for row, instant in enumerate(instants.tolist()):
             hit = number.get(row)
             if hit is None and gap_ns[row] > longest_ns:

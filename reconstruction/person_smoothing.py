@@ -25,8 +25,6 @@ class SmoothingConfig:
         acceleration: spectral density of the acceleration of joints of the trunk and the head, m/s^2/sqrt(Hz).
         limb_acceleration: of elbows, wrists, knees and ankles.
         first_speed_m_s: standard deviation of the first velocity.
-        memory: errors of detectors last over several instants; the covariance of a measurement counts as this many
-            times larger while smoothing, and the outcome is no surer than the best single instant over its root.
     """
 
     longest_step_s: float = 1.0

@@ -46,8 +46,8 @@ class FitConfig:
     sigma_px: float = 3.0
     place_share: float = 0.7
     freedom: float = 4.0
-    keep: int = 24
-    width: float = 12.0
+    keep: int = 12
+    width: float = 10.0
     rounds: int = 2
     tempering: float = 1.0
 
