@@ -11,8 +11,8 @@ from .errors import InputError
 from .geometry import SE3
 
 # All of these bend an ideal ray into a pixel. librealsense projects "modified" and "inverse" Brown-Conrady with one
-# formula, which differs from Brown's own where the tangential terms meet the radial ones: in a corner of a wide image by
-# 0.2 px for tangential coefficients of 0.002, and in proportion to them.
+# formula, which differs from Brown's own where tangential terms meet radial ones: in a corner of a wide image by 0.2 px
+# for tangential coefficients of 0.002, and in proportion to them.
 BROWN_CONRADY = {"brown_conrady", "modified_brown_conrady", "inverse_brown_conrady", "brown_conrady_k6"}
 FISHEYE = {"kannala_brandt4"}
 

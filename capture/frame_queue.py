@@ -58,6 +58,11 @@ class FrameQueue(Generic[Item]):
         with self._changed:
             return self._closed and not self._items
 
+    def __len__(self) -> int:
+        """How many items wait."""
+        with self._changed:
+            return len(self._items)
+
     def dropped(self) -> dict[str, int]:
         """How many items of each camera it had no room for; cameras without any are absent."""
         with self._changed:

@@ -42,11 +42,12 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class PackedFrame:
-    """A frame as it will be stored."""
+    """A frame as it will be stored; `arrived_s` is time.monotonic() of its arrival, whatever its host stamp says."""
 
     index: int
     device_ns: int
     host_ns: int
+    arrived_s: float
     depth_packet: bytes | None
     color_packet: bytes | None
 
@@ -128,7 +129,7 @@ class LiveCamera:
                 self._lose("the camera gave no frames")
 
     def _pass_on(self, frame: CapturedFrame) -> None:
-        now_ns = self._clock.now_ns()
+        now_ns, arrived_s = self._clock.now_ns(), time.monotonic()
         if self.is_lost:
             self.gaps[-1].end_ns = now_ns
         self._last_ns = now_ns
@@ -144,7 +145,7 @@ class LiveCamera:
                 return
             depth = encode_depth(frame.depth_raw)
         host_ns = now_ns if frame.host_ns is None else frame.host_ns
-        packed = PackedFrame(frame.index, frame.device_ns, host_ns, depth, frame.color_packet)
+        packed = PackedFrame(frame.index, frame.device_ns, host_ns, arrived_s, depth, frame.color_packet)
         self.num_frames += self._queue.put(self.camera_id, packed)
 
     def _lose(self, what: str) -> None:

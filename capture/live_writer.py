@@ -81,11 +81,14 @@ class LiveWriter:
 
     def add(
         self, camera_id: str, index: int, device_ns: int, host_ns: int,
-        depth_packet: bytes | None, color_packet: bytes | None,
+        depth_packet: bytes | None, color_packet: bytes | None, *, arrived_s: float,
     ) -> None:  # fmt: skip
-        """Add one frame, as `RecordingWriter.append_packets` takes it, in the order in which the host received them."""
+        """Add one frame, as `RecordingWriter.append_packets` takes it, in the order in which the host received them.
+
+        `arrived_s` is time.monotonic() when it did: the time that a frame waited elsewhere counts too.
+        """
         if not len(self._buffer):
-            self._begun_s = time.monotonic()
+            self._begun_s = arrived_s
         begin_ns, end_ns = self._span_ns or (host_ns, host_ns)
         self._span_ns = min(begin_ns, host_ns), max(end_ns, host_ns)
         self._buffer.add(camera_id, index, device_ns, host_ns, depth_packet, color_packet)

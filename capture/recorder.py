@@ -201,16 +201,19 @@ class _Session:
 
     def _write(self) -> None:
         try:
-            known = self._gaps_json()
+            known, backlog = self._gaps_json(), 0
             while not self._queue.is_done:
                 taken = self._queue.take(TAKE_S)
                 if taken is not None:
                     camera_id, frame = taken
                     self.writer.add(
-                        camera_id, frame.index, frame.device_ns, frame.host_ns, frame.depth_packet, frame.color_packet
-                    )
-                if self.writer.is_due:
+                        camera_id, frame.index, frame.device_ns, frame.host_ns, frame.depth_packet, frame.color_packet,
+                        arrived_s=frame.arrived_s,
+                    )  # fmt: skip
+                    backlog -= 1
+                if self.writer.is_due and backlog <= 0:
                     self.writer.commit(self._losses()["lost_frames"])
+                    backlog = len(self._queue)  # what came meanwhile belongs into one segment, however late it is
                 if known != (now := self._gaps_json()):
                     known = now
                     self.writer.source |= self._losses()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,12 @@ class SegmentBuffer:
             {name: list(column) for name, column in zip(COLUMNS, zip(*self._rows, strict=True), strict=True)}
         )
         with SegmentWriter(path, begin_ns, end_ns, facts) as segment:
-            segment.write("frames.parquet", table_to_bytes(table))
-            for name, stream in self._streams.items():
-                if stream.tell():
-                    segment.write(name, stream.getvalue())
+            files = {"frames.parquet": table_to_bytes(table)}
+            files |= {name: stream.getvalue() for name, stream in self._streams.items() if stream.tell()}
+            # Flushed together: a disk needs hardly longer for all files than for one.
+            with ThreadPoolExecutor(len(files)) as pool:
+                for _ in pool.map(segment.write, files.keys(), files.values()):
+                    pass
             for name, data in (extra or {}).items():
                 segment.write(name, data)
         return sum(stream.tell() for stream in self._streams.values())
