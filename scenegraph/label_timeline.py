@@ -104,7 +104,8 @@ def label_timeline(
     if take is None and len(takes) == 1:
         take = next(iter(takes))
     if take is None or take not in takes:
-        raise InputError(f"the labels have no take '{take}'", todo=f"choose among {', '.join(takes) or 'none'}")
+        what = "the labels have several takes" if take is None and takes else f"the labels have no take '{take or ''}'"
+        raise InputError(what, todo=f"choose among {', '.join(takes) or 'none'}")
     instants = name_instants(takes[take], labels.form, anonymous=anonymous)
     predicates = _predicates_of(labels, instants)
     stride = _stride(instants)

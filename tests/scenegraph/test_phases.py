@@ -102,6 +102,14 @@ def test_dating_back_reaches_the_unbroken_begin_only():
     assert begins(line, text, date_back=False)[1][1] == 10
 
 
+def test_a_procedure_that_is_played_faster_needs_less_time():
+    line = timeline(("head_surgeon", "sawing", "patient", 10, 11.6))
+    assert begins(line, TWO, period_ns=SECOND_NS // 5) == [("before", 0)]
+    assert begins(line, TWO, period_ns=SECOND_NS // 5, pace=2) == [("before", 0), ("work", 10)]
+    with pytest.raises(ConfigError, match="above 0"):
+        recognise_phases(line, rules(TWO), pace=0)
+
+
 def test_unknown_is_not_true():
     row = Interval("head_surgeon", "sawing", "patient", 0, 60 * SECOND_NS, TruthState.UNKNOWN)
     line = SceneGraphTimeline(timeline().nodes, (row,))
@@ -194,12 +202,16 @@ def test_both_shipped_rules_have_the_same_eight_phases():
     assert [(phase.name, phase.title) for phase in first] == [(phase.name, phase.title) for phase in second]
 
 
+@pytest.fixture(scope="module")
+def labels(test_data):
+    return read_labels(test_data / "or4d_graphs" / "relationships_validation.json")
+
+
 @pytest.mark.parametrize("take", ["4", "8"])
 @pytest.mark.parametrize(("name", "anonymous"), [("knee_replacement", False), ("knee_replacement_unnamed", True)])
-def test_phases_of_labelled_takes_are_right_at_99_of_100_instants(test_data, take, name, anonymous):
-    folder = test_data / "or4d_graphs"
-    truth = json.loads((folder / "phases" / f"phase_to_frames_{take}.json").read_text())
-    line = label_timeline(read_labels(folder / "relationships_validation.json"), take, anonymous=anonymous)
+def test_phases_of_labelled_takes_are_right_at_99_of_100_instants(test_data, labels, take, name, anonymous):
+    truth = json.loads((test_data / "or4d_graphs" / "phases" / f"phase_to_frames_{take}.json").read_text())
+    line = label_timeline(labels, take, anonymous=anonymous)
     found = recognise_phases(line, load_rules(name))
     true = {frame: phase for phase, (first, last) in truth.items() for frame in range(first, last + 1)}
     right = [found.at(frame * SECOND_NS) == phase for frame, phase in true.items()]
