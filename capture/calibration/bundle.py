@@ -109,7 +109,9 @@ def adjust(
         weights = _weights(part, lines, config)
         spread = _spread(part, state, lines, weights)
         noise_px = _noise(part, lines, weights, spread, config) if find_noise else problem.noise_px
-        removed = _outliers(part, lines, spread, noise_px, config) if remove_outliers else np.zeros(0, dtype=int)
+        # what the fit takes of a residual was worked out with the noise of the round before: not with a guess
+        judged = remove_outliers and (done > 0 or not find_noise)
+        removed = _outliers(part, lines, spread, noise_px, config) if judged else np.zeros(0, dtype=int)
         sigma = _lens_sigma(part, state, spread, given) if config.learn_priors else given
         settled = np.allclose(noise_px, problem.noise_px, rtol=0.01) and not len(removed)
         settled &= np.allclose(sigma, problem.lens_sigma, rtol=0.2)

@@ -160,6 +160,13 @@ def test_noise_is_found_per_camera(simulate_boards: Callable) -> None:
     assert (np.abs(fit.result.problem.noise_px / 0.4 - 1) < 4 / np.sqrt(4 * count) + 0.02).all()
 
 
+def test_precise_corners_are_no_outliers_of_a_guessed_noise(simulate_boards: Callable) -> None:
+    """A fit begins with half a pixel of noise; what is a tenth of that must not count against it."""
+    fit = fitted(simulate_boards(1, noise_px=0.05))
+    assert (~fit.result.kept).sum() <= 2
+    assert fit.result.problem.noise_px == pytest.approx(0.05, rel=0.1)
+
+
 def test_gross_errors_are_removed_and_nothing_else(simulate_boards: Callable) -> None:
     boards = simulate_boards(6, num_instants=25)
     seen = boards.observations
