@@ -66,6 +66,11 @@ class McapLog:
             {f"{c.topic} ({c.message_encoding})" for c in channels.values() if _kind_of(c, schemas) and not _can(c)}
         )
         self.topics = {c.topic: kind for c in channels.values() if (kind := _kind_of(c, schemas)) and _can(c)}
+        if not self.topics and self.losses:
+            raise InputError(
+                "nothing of the file can be read", where=self.where, why=self.losses[0],
+                todo="copy the file again; a recording that was killed may be saved by `mcap recover`",
+            )  # fmt: skip
         if not self.topics and self.unread:
             raise InputError(
                 "the messages are of an encoding that is not known", where=self.where, why=", ".join(self.unread),

@@ -56,3 +56,20 @@ def test_an_encoding_that_is_not_known_is_named(tmp_path):
     with pytest.raises(InputError, match="encoding that is not known") as caught:
         import_mcap(tmp_path / "a.mcap", tmp_path / "a.recording")
     assert "/cam_1/depth/image (protobuf)" in caught.value.why
+
+
+def test_a_file_that_was_cut_off_before_its_first_part_was_whole_says_so(tmp_path):
+    from mcap.writer import Writer
+
+    with (tmp_path / "a.mcap").open("wb") as stream:
+        writer = Writer(stream)
+        writer.start()
+        schema = writer.register_schema("foxglove.RawImage", "jsonschema", b"{}")
+        channel = writer.register_channel("/cam_1/depth/image", "json", schema)
+        for index in range(20):
+            writer.add_message(channel, index, np.random.default_rng(index).bytes(1000), index)
+        writer.finish()
+    (tmp_path / "a.mcap").write_bytes((tmp_path / "a.mcap").read_bytes()[:5000])
+    with pytest.raises(InputError, match="nothing of the file") as caught:
+        import_mcap(tmp_path / "a.mcap", tmp_path / "a.recording")
+    assert "cut off" in caught.value.why
