@@ -19,9 +19,11 @@ from .archive import TwinArchive, being_built
 from .capture.background import BackgroundConfig, BackgroundModel, estimate_background
 from .capture.camera import CameraRig
 from .capture.config import config_from_mapping, config_to_json
+from .capture.epoch_backgrounds import EpochBackgrounds
 from .capture.errors import ConfigError, InputError, nearest_name
 from .capture.files import canonical_json, hash_bytes
 from .capture.frame_reader import FrameReader, Gap
+from .capture.rig_epochs import quiet_span_ns, still_span_ns
 from .capture.rig_file import rig_to_json
 from .capture.segments import committed_segments
 from .capture.storage import StoredRecording
@@ -122,13 +124,16 @@ def _stand(
     names = _with_depth(recording, rig)
     if archive.has_static:
         return {name: archive.read_background(name) for name in names}
+    whole_ns = recording.span_ns[0], recording.span_ns[1] + 1
+    quiet_ns = quiet_span_ns(rig, whole_ns)[0]
     backgrounds = {}
     for done, name in enumerate(names):
         tell("background", done, len(names))
-        backgrounds[name] = estimate_background(recording, name, config.background, rig[name])
+        still_ns = still_span_ns(rig, name, quiet_ns, whole_ns)  # a camera that was moved has one for each place
+        backgrounds[name] = estimate_background(recording, name, config.background, rig[name], still_ns)
     tell("room", 0, 1)
     span_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
-    scene = build_static_room(rig, backgrounds, config.room)
+    scene = build_static_room(rig.at(quiet_ns), backgrounds, config.room)
     archive.write_static(replace(scene, valid_from_ns=span_ns[0], valid_to_ns=span_ns[1]), backgrounds)
     tell("room", 1, 1)
     return backgrounds
@@ -145,6 +150,7 @@ def _move(
     tell: Progress,
 ) -> None:
     """What moves, segment by segment; each commits the working state from which the next goes on."""
+    places, epoch = EpochBackgrounds(recording, rig, config.background, backgrounds), 0 if not rig.moves else -1
     scene = DynamicScene.start(rig, backgrounds, config.dynamic)
     first = archive.num_committed("moving")
     if first:
@@ -156,6 +162,8 @@ def _move(
         for instant in instants.tolist():
             time_ns = int(sync.times_ns[instant])
             tell("moving", instant, len(sync.times_ns))
+            if epoch != (epoch := rig.epoch(time_ns)):
+                scene.stand(rig.at(time_ns), places.at(time_ns))
             sightings = scene.observe(time_ns, *reader.at(instant))
             rows += [(time_ns, sighting) for sighting in sightings]
         tables, packets = sighting_tables(rows, list(rig.cameras))

@@ -75,6 +75,7 @@ def estimate_background(
     camera_id: str,
     config: BackgroundConfig | None = None,
     camera: CameraModel | None = None,
+    span_ns: tuple[int, int] | None = None,
 ) -> BackgroundModel:
     """Estimate the background of one camera.
 
@@ -87,6 +88,7 @@ def estimate_background(
         camera_id: which camera.
         config: see BackgroundConfig.
         camera: the camera as calibrated, whose correction of depth holds; None = as the recording has it.
+        span_ns: look at frames of [begin, end) of rig time only, in which the camera stood still; None = at all.
 
     Raises:
         InputError: the camera has no depth at all, or none of its frames can be read.
@@ -97,7 +99,7 @@ def estimate_background(
         raise InputError(
             "the camera has no depth", where=f"camera {camera_id}", todo="the standing room needs depth of every camera"
         )
-    positions = _spread(recording, camera_id, config.num_samples)
+    positions = _spread(recording, camera_id, config.num_samples, span_ns)
     samples = [image for p in positions if (image := _read(recording.depth_counts, model, p)) is not None]
     if not samples:
         raise InputError("no depth frame of the camera can be read", where=f"camera {camera_id}")
@@ -110,7 +112,7 @@ def estimate_background(
         np.where(hits > 0, noise_m / np.sqrt(np.maximum(hits, 1)), 0).astype(np.float32),
         noise_m,
         (hits / stack.shape[-1]).astype(np.float32),
-        _empty_room_color(recording, model, _nearest_room(depth_m, noise_m, config), config),
+        _empty_room_color(recording, model, _nearest_room(depth_m, noise_m, config), config, span_ns),
     )
 
 
@@ -122,9 +124,14 @@ def _nearest_room(depth_m: np.ndarray, noise_m: np.ndarray, config: BackgroundCo
     return cv2.erode(nearest_m.astype(np.float32), np.ones((5, 5), np.uint8))
 
 
-def _spread(recording: StoredRecording, camera_id: str, count: int) -> list[int]:
+def _spread(
+    recording: StoredRecording, camera_id: str, count: int, span_ns: tuple[int, int] | None = None
+) -> list[int]:
     """Frame positions spread evenly over time."""
-    order = np.argsort(recording.timestamps_ns(camera_id), kind="stable")
+    times_ns = recording.timestamps_ns(camera_id)
+    order = np.argsort(times_ns, kind="stable")
+    if span_ns is not None:
+        order = order[(times_ns[order] >= span_ns[0]) & (times_ns[order] < span_ns[1])]
     if len(order) == 0:
         return []
     places = np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int))
@@ -139,7 +146,11 @@ def _read(read: Callable[[Any, int], np.ndarray | None], camera: str | CameraMod
 
 
 def _empty_room_color(
-    recording: StoredRecording, camera: CameraModel, nearest_m: np.ndarray, config: BackgroundConfig
+    recording: StoredRecording,
+    camera: CameraModel,
+    nearest_m: np.ndarray,
+    config: BackgroundConfig,
+    span_ns: tuple[int, int] | None,
 ) -> np.ndarray | None:
     """The median colour of the pixels in front of which nothing stood.
 
@@ -147,11 +158,12 @@ def _empty_room_color(
         recording, camera: where the frames come from.
         nearest_m: (h, w) on the depth grid: what is nearer than this stands in front.
         config: see BackgroundConfig.
+        span_ns: (begin, end) of rig time, or None.
     """
     from ._background_kernel import visible_median
 
     images, hidden = [], []
-    for position in _spread(recording, camera.camera_id, config.num_color_samples):
+    for position in _spread(recording, camera.camera_id, config.num_color_samples, span_ns):
         image = _read(recording.color_rgb, camera.camera_id, position)
         if image is not None:
             images.append(image)

@@ -319,6 +319,10 @@ class CameraRig:
         moves = sorted((move for move in self.moves if move.camera_id in self.cameras), key=lambda move: move.from_ns)
         object.__setattr__(self, "moves", tuple(moves))
 
+    def epoch(self, time_ns: int) -> int:
+        """How many moves there were until a moment: where it changes, so does `at`."""
+        return sum(move.from_ns <= time_ns for move in self.moves)
+
     def at(self, time_ns: int) -> CameraRig:
         """The rig as it stands at a moment of the rig clock, without moves."""
         cameras, covariance = dict(self.cameras), dict(self.covariance)

@@ -164,4 +164,4 @@ def _coarse_score(sample: Surface, first: Surface, tree, pose: SE3) -> float:
 
 def _alike(one: SE3, other: SE3) -> bool:
     between = one.inverse() @ other
-    return between.angle_rad() < np.radians(8) and between.distance_m() < 0.3
+    return bool(between.angle_rad() < np.radians(8)) and between.distance_m() < 0.3

@@ -63,3 +63,19 @@ def quiet_span_ns(rig: CameraRig, span_ns: tuple[int, int]) -> tuple[int, int]:
     inner = [move.from_ns for move in rig.moves if span_ns[0] < move.from_ns < span_ns[1]]
     edges = sorted({span_ns[0], *inner, span_ns[1]})
     return max(itertools.pairwise(edges), key=lambda part: part[1] - part[0], default=span_ns)
+
+
+def still_span_ns(rig: CameraRig, camera_id: str, time_ns: int, span_ns: tuple[int, int]) -> tuple[int, int]:
+    """The part [begin, end) of a span around a moment in which one camera was not moved.
+
+    Args:
+        rig: the rig with its moves.
+        camera_id: which camera.
+        time_ns: the moment; it counts as the nearer end of the span where it lies outside.
+        span_ns: (begin, end) of rig time.
+    """
+    time_ns = min(max(time_ns, span_ns[0]), span_ns[1] - 1)
+    edges = [move.from_ns for move in rig.moves if move.camera_id == camera_id]
+    before = [edge for edge in edges if span_ns[0] < edge <= time_ns]
+    after = [edge for edge in edges if time_ns < edge < span_ns[1]]
+    return max(before, default=span_ns[0]), min(after, default=span_ns[1])

@@ -34,7 +34,8 @@ class WatchConfig:
         least_gain: by so much of the cost must a motion explain the picture better (see Motion).
         most_loyal: largest share of decided returns that still fit the old place (a table that was raised has more).
         least_shift_m: smallest motion of surfaces along their normals that is worth a word.
-        sudden_share: a bump shows less than this share of its gain in the images before.
+        sudden_share: a bump shows less than this share of its motion in the images before.
+        misfit: if returns cost so much more after a motion than before it, a larger one is looked for.
         lost_samples, lost_cost, lost_behind: so many images in a row with such a cost and such a share of returns
             behind the reference are a camera that now looks elsewhere.
         pose_samples: images before and after from which the new place is measured.
@@ -46,7 +47,8 @@ class WatchConfig:
     least_gain: float = 0.04
     most_loyal: float = 0.3
     least_shift_m: float = 0.006
-    sudden_share: float = 0.5
+    sudden_share: float = 0.6
+    misfit: float = 0.3
     lost_samples: int = 6
     lost_cost: float = 0.5
     lost_behind: float = 0.2
@@ -151,19 +153,38 @@ class _Watch:
         self, begin: int, reference: ReferenceView, known: Sequence[tuple[int, Motion]], first: int
     ) -> CameraMove:
         """The move that shows in the samples from `known[first]` on: how far, and when."""
-        config, count = self.config, self.config.pose_samples
-        gains = [motion.gain for _, motion in known]
-        sudden = not first or np.median(gains[max(first - 3, 0) : first]) < config.sudden_share * np.median(
-            gains[first:]
-        )
-        sample = known[first][0]
+        config, count, sample = self.config, self.config.pose_samples, known[first][0]
+        shifts_m = [motion.shift_m for _, motion in known]
+        still_m = np.median(shifts_m[max(first - config.confirm_samples, 0) : first]) if first else 0.0
+        sudden = bool(still_m < config.sudden_share * np.median(shifts_m[first:]))
         before = range(max(begin, sample - count), sample) if sudden else range(begin, min(begin + count, sample))
         after = range(sample, min(sample + count, len(self.samples)))
+        images = self._images(before), self._images(after)
         start = known[-1][1].before_from_after
-        pose, covariance = settled_pose(self.model, self._images(before), self._images(after), start)
+        pose, covariance = settled_pose(self.model, *images, start)
+        cost = np.median([motion.cost for _, motion in known[first:]])
+        if first and cost > np.median([motion.cost for _, motion in known[:first]]) + config.misfit:
+            pose, covariance = self._better(reference, images, (pose, covariance))
         previous = known[first - 1][0] if first else sample
-        time_ns = self._moment(reference, start, previous, sample) if sudden else self._time_ns(sample)
-        return CameraMove(self.model.camera_id, time_ns, pose, covariance, bool(sudden))
+        time_ns = self._moment(reference, self._of_depth(pose), previous, sample) if sudden else self._time_ns(sample)
+        return CameraMove(self.model.camera_id, time_ns, pose, covariance, sudden)
+
+    def _better(
+        self, reference: ReferenceView, images: tuple[list[np.ndarray], list[np.ndarray]], near: tuple[SE3, np.ndarray]
+    ) -> tuple[SE3, np.ndarray]:
+        """Of the place near the old one, wrong after a large move, and one found without a guess, the better."""
+        far = far_pose(self.model, *images)
+        if far is None:
+            return near
+        gains = [
+            np.mean([reference.gain_at(self._of_depth(pose), image) for image in images[1]]) for pose, _ in (near, far)
+        ]
+        return far if gains[1] > gains[0] else near
+
+    def _of_depth(self, before_from_after: SE3) -> SE3:
+        """The same motion, of the depth lens."""
+        color_from_depth = self.model.color_from_depth
+        return color_from_depth.inverse() @ before_from_after @ color_from_depth
 
     def _lost(self, begin: int, sample: int) -> CameraMove:
         """A camera that looks elsewhere since a sample: its place is looked for without a guess."""

@@ -156,7 +156,7 @@ class ReferenceView:
         step_m = np.einsum("nc,nc->n", moved_m - points_m, normals)[fits]
         return Motion(
             found, information, float(new.mean()), float((old - new).mean()),
-            for_old / max(for_old + for_new, 1), float(behind.mean()), int(both.sum()),
+            float(for_old / max(for_old + for_new, 1)), float(behind.mean()), int(both.sum()),
             float(np.sqrt(np.mean(step_m**2))) if len(step_m) else 0.0,
         )  # fmt: skip
 

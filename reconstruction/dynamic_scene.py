@@ -96,11 +96,12 @@ class DynamicScene:
     ) -> DynamicScene:
         """A scene in which nothing moves yet."""
         config = config or DynamicConfig()
-        masks = {
-            name: DynamicMask.from_background(rig[name], background, config.mask)
-            for name, background in backgrounds.items()
-        }
+        masks = _masks(rig, backgrounds, config.mask)
         return cls(rig, masks, config, Tracker(config.tracking), {}, ThreadPoolExecutor(2))
+
+    def stand(self, rig: CameraRig, backgrounds: Mapping[str, BackgroundModel]) -> None:
+        """From now on the cameras stand elsewhere; what is followed is followed on. The cameras are the same ones."""
+        self.rig, self.masks = rig, _masks(rig, backgrounds, self.config.mask)
 
     def observe(
         self,
@@ -251,3 +252,9 @@ class DynamicScene:
         """Go on from what `to_json` gave."""
         self.tracker.restore(value["tracker"])
         self.probes_m = {int(number): np.array(probe, np.float64) for number, probe in value["probes_m"].items()}
+
+
+def _masks(rig: CameraRig, backgrounds: Mapping[str, BackgroundModel], config: MaskConfig) -> dict[str, DynamicMask]:
+    return {
+        name: DynamicMask.from_background(rig[name], background, config) for name, background in backgrounds.items()
+    }
