@@ -123,12 +123,12 @@ def claims_of(
     for members, bound in group(views, config.match, foretold):
         if len(members) == 1 and bound is None and views[members[0]].seen.sum() < config.min_joints:
             continue
-        fit = fit_body([views[k] for k in members], prior, config.fit)
+        track = None if bound is None else alive[bound]
+        sectors = None if track is None else track.faces(sighting.time_ns or 0, config.tracks)
+        fit = fit_body([views[k] for k in members], prior, config.fit, sectors)
         if fit is not None:
             seen = np.sum([views[k].seen for k in members], axis=0)
-            claims.append(
-                Claim(fit, tuple(named[k][0] for k in members), seen, None if bound is None else alive[bound])
-            )
+            claims.append(Claim(fit, tuple(named[k][0] for k in members), seen, track))
     claims.sort(key=lambda claim: (-int(claim.seen.sum()), claim.members))
     return _without_doubles(claims, config)
 

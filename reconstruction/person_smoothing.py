@@ -25,6 +25,8 @@ class SmoothingConfig:
         acceleration: spectral density of the acceleration of joints of the trunk and the head, m/s^2/sqrt(Hz).
         limb_acceleration: of elbows, wrists, knees and ankles.
         first_speed_m_s: standard deviation of the first velocity.
+        memory: what a fit errs by because of clothes and of what it takes for granted of bodies lasts for several
+            instants; so the covariance of each counts this many times while smoothing.
     """
 
     longest_step_s: float = 1.0
@@ -32,6 +34,7 @@ class SmoothingConfig:
     acceleration: float = 1.5
     limb_acceleration: float = 4.0
     first_speed_m_s: float = 1.0
+    memory: float = 2.0
 
 
 LIMBS = (7, 8, 9, 10, 13, 14, 15, 16)
@@ -62,6 +65,7 @@ def smooth_path(
         begin, end = np.searchsorted(times_s, [inside[0], inside[-1] + 1e-10])
         if end - begin < 2:
             continue
+        covariance_m2[begin:end] *= config.memory
         for joint in range(NUM_JOINTS):
             drive = config.limb_acceleration if joint in LIMBS else config.acceleration
             joints_m[begin:end, joint], covariance_m2[begin:end, joint] = kernel.smooth_joint(

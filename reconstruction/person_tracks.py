@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .pose_fit import BodyFit
+from .pose_prior import SECTORS
 
 TRUNK = (5, 6, 11, 12)
 
@@ -21,6 +22,7 @@ class PersonTrackConfig:
         blend: share of a new velocity in the velocity of a track.
         min_hits: where instants are near each other, a track of fewer is a ghost.
         dense_s: instants are near each other where the next is at most so far.
+        turn_sectors: within that time a person turns by at most so many of the directions of the pose prior.
     """
 
     longest_s: float = 3.0
@@ -28,6 +30,7 @@ class PersonTrackConfig:
     blend: float = 0.4
     min_hits: int = 3
     dense_s: float = 0.5
+    turn_sectors: int = 2
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class PersonTrack:
         hits: positions of the instants at which he was seen.
         fits: what was fitted there.
         members: the detections of each: (camera, position in its list).
+        seen: (17,) by how many cameras each joint was seen there.
     """
 
     number: int
@@ -59,6 +63,13 @@ class PersonTrack:
         step_s = (time_ns - self.last_ns) * 1e-9
         sigma_m = np.hypot(self.sigma_m, config.speed_m_s * np.sqrt(step_s * min(step_s, 1.0)))
         return self.joints_m + self.velocity_m_s * min(step_s, 1.0), sigma_m
+
+    def faces(self, time_ns: int, config: PersonTrackConfig) -> list[int] | None:
+        """The directions in which he may face at a time, or None for all: he was seen too long ago."""
+        if not self.fits or time_ns - self.last_ns > config.dense_s * 1e9:
+            return None
+        middle, reach = self.fits[-1].sector, config.turn_sectors
+        return [(middle + step) % SECTORS for step in range(-reach, reach + 1)]
 
     def see(
         self, position: int, time_ns: int, fit: BodyFit, members: tuple[tuple[str, int], ...], seen: np.ndarray,

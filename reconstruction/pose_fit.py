@@ -19,7 +19,7 @@ import numpy as np
 from ..capture.camera import Camera
 from . import _pose_fit_kernel as kernel
 from .detections import Detection
-from .pose_prior import PosePrior
+from .pose_prior import SECTORS, PosePrior
 from .skeleton import COCO_SIGMA, NUM_JOINTS
 
 FARTHEST_GUESS_M = 8.0
@@ -94,11 +94,13 @@ class BodyFit:
         joints_m: (17, 3).
         covariance_m2: (17, 3, 3).
         log_evidence: of all measurements; densities in ideal image coordinates.
+        sector: number of the direction in which the body most likely faces (pose_prior.SECTORS of them).
     """
 
     joints_m: np.ndarray
     covariance_m2: np.ndarray
     log_evidence: float
+    sector: int = 0
 
 
 def view_of(camera: Camera, detection: Detection, config: FitConfig) -> View:
@@ -139,13 +141,16 @@ def guess_place_m(views: Sequence[View]) -> np.ndarray:
     return np.array([place[0], place[1], 0.0])
 
 
-def fit_body(views: Sequence[View], prior: PosePrior, config: FitConfig) -> BodyFit | None:
+def fit_body(
+    views: Sequence[View], prior: PosePrior, config: FitConfig, sectors: Sequence[int] | None = None
+) -> BodyFit | None:
     """Fit one body to one detection per camera; None where nothing was seen.
 
     Args:
         views: the detections, of different cameras.
         prior: what is known of bodies.
         config: see FitConfig.
+        sectors: the directions in which he may face; all of them where nothing is known.
     """
     views = [view for view in views if view.seen.any()]
     if not views:
@@ -162,9 +167,16 @@ def fit_body(views: Sequence[View], prior: PosePrior, config: FitConfig) -> Body
     translation = np.stack([view.translation_m + view.rotation @ place for view in views])
     middle = np.array([0.0, 0.0, GUESS_HEIGHT_M])
     range_m = np.maximum(rotation[:, 2] @ middle + translation[:, 2], NEAREST_GUESS_M)[number]
-    evidence, joints, covariance, _ = kernel.fit(
-        prior.mean_m, prior.basis_m, prior.rest_var_m2, prior.log_weight, joint, number, column("uv"),
+    per_sector = len(prior.log_weight) // SECTORS
+    gaussians = (prior.mean_m, prior.basis_m, prior.rest_var_m2, prior.log_weight)
+    if sectors is not None:
+        rows = (np.array(sectors)[:, None] * per_sector + np.arange(per_sector)).ravel()
+        mean_m, basis_m, rest_var_m2, log_weight = gaussians
+        gaussians = (mean_m[rows], basis_m[rows], rest_var_m2[rows], log_weight[rows])
+    evidence, joints, covariance, share = kernel.fit(
+        *gaussians, joint, number, column("uv"),
         column("sigma"), column("score"), column("depth"), rotation, translation, range_m, float(config.freedom),
         config.keep, float(config.width), config.rounds, float(config.tempering),
     )  # fmt: skip
-    return BodyFit(joints + place, covariance, float(evidence))
+    sector = int(share.argmax()) // per_sector
+    return BodyFit(joints + place, covariance, float(evidence), sector if sectors is None else sectors[sector])
