@@ -13,6 +13,7 @@ import numpy as np
 
 from .arrays import RawDepthImage
 from .camera import CameraModel, CameraRig
+from .depth_unit import unit_hint
 from .errors import ConfigError, InputError
 from .files import hash_file, require_writable
 from .image_bytes import check_color, decode_depth_png, image_size
@@ -87,9 +88,9 @@ def import_plain(
             "no frame lies between --from and --to", where=str(folder),
             why=f"the frames span {(max(times_ns.values()) - min(times_ns.values())) / 1e9:.3f} s",
         )  # fmt: skip
-    estimate = _estimate(plan, models, out, options, (times_ns[id(plan[-1])] - times_ns[id(plan[0])]) / 1e9)
+    estimate, hints = _estimate(plan, models, out, options, (times_ns[id(plan[-1])] - times_ns[id(plan[0])]) / 1e9)
     if options.dry_run:
-        return ImportReport(out, len(plan), tuple(damaged), lacking, estimate)
+        return ImportReport(out, len(plan), tuple(damaged), lacking, estimate, hints)
     if options.check_disk:
         require_disk(out, estimate)
     source = {
@@ -98,6 +99,7 @@ def import_plain(
         "calibration_blake3": hash_file(folder / FILE),
         "timestamps": "given" if fps is None else f"frame number / {fps:g} Hz where no timestamps.csv stands",
         **options.to_json(),
+        **({"assumptions": list(hints)} if hints else {}),
     }
     writer = RecordingWriter(out, list(models.values()), fps=_rate(plan, fps), source=source, rig=rig, clocks=clocks)
     require_writable(out)
@@ -110,7 +112,7 @@ def import_plain(
             raise InputError("every image of the folder is damaged", where=str(folder))
         writer.damaged += damaged
         _copy_truth(folder / "truth", writer.folder / "truth")
-    return ImportReport(out, writer.num_frames, tuple(writer.damaged), lacking)
+    return ImportReport(out, writer.num_frames, tuple(writer.damaged), lacking, assumptions=hints)
 
 
 def _plan(
@@ -198,22 +200,27 @@ def _rate(plan: list[_PlannedFrame], fps: float | None) -> float:
 
 def _estimate(
     plan: list[_PlannedFrame], models: Mapping[str, CameraModel], out: Path, options: ImportOptions, media_s: float
-) -> ImportEstimate:
-    """The cost of the plan: colour counts as its files do, depth as a few of its images do once encoded."""
+) -> tuple[ImportEstimate, tuple[str, ...]]:
+    """The cost of the plan, by its colour files and a few encoded depth images; and what is odd about their unit."""
     having = [frame for frame in plan if frame.depth is not None] if options.depth.keep else []
     samples, spent_s = [], [0.0]
     for frame in having[:: max(1, len(having) // NUM_SAMPLES)][:NUM_SAMPLES]:
         begun_s = time.perf_counter()
         try:
-            samples.append(_read_depth(frame.depth, models[frame.camera_id]) if frame.depth else None)
+            samples += [(frame.camera_id, _read_depth(frame.depth, models[frame.camera_id]))] if frame.depth else []
         except (InputError, OSError):  # the import itself will say so
             continue
         spent_s.append(time.perf_counter() - begun_s)
     color_bytes = sum(frame.color.stat().st_size for frame in plan if frame.color is not None)
-    return estimate_import(
+    hints = [
+        unit_hint([image for camera_id, image in samples if camera_id == name], models[name].depth_unit_m, name)
+        for name in sorted({camera_id for camera_id, _ in samples})
+    ]
+    estimate = estimate_import(
         out, num_frames=len(plan), media_s=media_s, other_bytes=color_bytes, num_depth=len(having),
-        depth_samples=[image for image in samples if image is not None], read_s_per_frame=float(np.median(spent_s)),
+        depth_samples=[image for _, image in samples], read_s_per_frame=float(np.median(spent_s)),
     )  # fmt: skip
+    return estimate, tuple(filter(None, hints))
 
 
 def _take(
