@@ -131,6 +131,7 @@ class McapLog:
         from mcap.exceptions import McapError
         from mcap.records import Channel, Chunk, Message, Schema
         from mcap.stream_reader import StreamReader, breakup_chunk
+        from zstandard import ZstdError
 
         last_ns = first_ns = None
         size = self._file.stat().st_size
@@ -149,7 +150,7 @@ class McapLog:
                     return
                 try:
                     inner = breakup_chunk(record, validate_crc=True) if isinstance(record, Chunk) else [record]
-                except (McapError, *CAUGHT) as error:
+                except (McapError, ZstdError, *CAUGHT) as error:
                     span_s = ""
                     if isinstance(record, Chunk):
                         span_s = f" of {(record.message_end_time - record.message_start_time) / 1e9:.3f} s"
@@ -188,22 +189,31 @@ def _ros_name(name: str) -> str:
 
 
 def _decoder_of(channel: Any, schema: Any) -> Callable[[bytes], Any]:
-    from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
-
     if channel.message_encoding == "json":
         return lambda data: foxglove_body(schema.name, data)
-    name, text = _ros_name(schema.name), schema.data.decode("utf-8", "replace")
-    if schema.encoding == "ros2idl":
-        store = get_typestore(Stores.EMPTY)
-        parts = [part.split("\n", 1)[1] for part in text.split("=" * 80 + "\n") if part.startswith("IDL: ")] or [text]
-        for part in parts:
-            store.register(get_types_from_idl(part))
-    elif text.strip():
-        store = get_typestore(Stores.EMPTY)
-        store.register(get_types_from_msg(text, name))
-    else:
-        store = get_typestore(Stores.ROS1_NOETIC if channel.message_encoding == "ros1" else Stores.ROS2_HUMBLE)
-    kind = KINDS[name]
+    name = _ros_name(schema.name)
+    kind, store = KINDS[name], _types_of(channel, schema, name)
     if channel.message_encoding == "ros1":
         return lambda data: body_of(kind, store.deserialize_ros1(data, name))
     return lambda data: body_of(kind, store.deserialize_cdr(data, name))
+
+
+def _types_of(channel: Any, schema: Any, name: str) -> Any:
+    """The types that a schema defines, or those of ROS itself where it is empty or damaged."""
+    from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_from_msg, get_typestore
+
+    text = schema.data.decode("utf-8", "replace")
+    store = get_typestore(Stores.EMPTY)
+    try:
+        if not text.strip():
+            raise ValueError("an empty schema")
+        if schema.encoding == "ros2idl":
+            parts = [part.split("\n", 1)[1] for part in text.split("=" * 80 + "\n") if part.startswith("IDL: ")]
+            for part in parts or [text]:
+                store.register(get_types_from_idl(part))
+        else:
+            store.register(get_types_from_msg(text, name))
+        store.get_msgdef(name)
+    except (TypesysError, *CAUGHT):
+        return get_typestore(Stores.ROS1_NOETIC if channel.message_encoding == "ros1" else Stores.ROS2_HUMBLE)
+    return store

@@ -19,7 +19,7 @@ from .import_frames import ImportPlan, PlannedFrame, TakenFrame, record_plan
 from .import_options import ImportOptions
 from .import_report import ImportReport
 from .import_ros_cameras import CameraMaker, KnownCameras
-from .import_ros_images import color_packet, depth_counts
+from .import_ros_images import color_packet, depth_counts, size_of
 from .import_ros_messages import TRANSFORMS, ImageMessage, InfoMessage, MessageLog, TransformsMessage
 from .import_ros_topics import CameraTopics, choose_topics
 from .plain_times import LONGEST_PAUSE_NS, Stamp, absurd_times, clocks_of
@@ -96,7 +96,11 @@ def import_log(
         why = log.losses[0] if log.losses else "its image topics hold no message"
         raise InputError("no image can be read", where=log.where, why=why, todo="record again, or copy the file again")
     maker = CameraMaker(survey.infos, survey.first, FrameTree(survey.edges), ros.known, ros.depth_unit_m, log.where)
-    models = {name: maker.model(name, mine) for name, mine in cameras.items()}
+    try:
+        models = {name: maker.model(name, mine) for name, mine in cameras.items()}
+    except InputError as error:
+        why = "; ".join([error.why, *log.losses[:1]])
+        raise InputError(error.what, where=error.where, why=why, todo=error.todo) from error
     rig, lacking = (None, ()) if ros.ignore_poses else maker.rig(models, cameras, ros.world)
     assumptions = [_in_words(name, mine) for name, mine in cameras.items()]
     assumptions += [f"{topic} is left out" for topic in left]
@@ -233,8 +237,7 @@ def _taken(
                 _check_size((depth_raw.shape[1], depth_raw.shape[0]), model.depth)
             else:
                 color = color_packet(message, lossless=lossless)
-                if message.is_raw:
-                    _check_size((message.width_px, message.height_px), model.color)
+                _check_size(size_of(message), model.color)
         except InputError as error:
             topic, number = key if isinstance(key, tuple) else ("", 0)
             depth_raw, color = (None, color) if is_depth else (depth_raw, None)

@@ -134,7 +134,7 @@ def _open(file: Path) -> _Video:
         raise InputError("there is no such video", where=str(file))
     stamps, broken = [], ""
     try:
-        with av.open(str(file)) as container:
+        with av.open(str(file), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise InputError("the file holds no video", where=str(file), todo="leave the file out")
             stream = container.streams.video[0]
@@ -196,7 +196,7 @@ def _packets(video: _Video, positions: Sequence[int], lossless: bool) -> Iterato
 
     wanted, last = set(positions), max(positions)
     try:
-        with av.open(str(video.path)) as container:
+        with av.open(str(video.path), metadata_errors="replace") as container:
             stream = container.streams.video[0]
             if video.codec in KEPT_CODECS:
                 images = (bytes(packet) for packet in container.demux(stream) if packet.pts is not None and packet.size)
