@@ -22,8 +22,8 @@ SLOW_S, FAST_S = 3.0, 0.12
 BLANK_S = 0.45
 RIDGE = 1e-3
 STEP_S, STEP_PPM = 0.004, 8.0
-NULL_LAGS_S = (8.0, 11.0, 15.0, 20.0, 26.0, 33.0)
-NULL_SIGMAS = 5.0
+NULL_LAGS_S = tuple(7.0 + 2.3 * k for k in range(12))
+NULL_SIGMAS = 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,11 @@ AROUND_S = 1.0
 
 
 def jump_at(
-    camera_id: str, at_s: float, most_s: float, series: Mapping[str, Series], start_s: Mapping[str, float]
+    camera_id: str,
+    at_s: float,
+    bounds_s: tuple[float, float],
+    series: Mapping[str, Series],
+    start_s: Mapping[str, float],
 ) -> tuple[float, float] | None:
     """By how much a camera's clock jumped at a moment, and how sure that is; None where it did not, or nobody knows.
 
@@ -27,7 +31,7 @@ def jump_at(
     Args:
         camera_id: whose clock.
         at_s: when, on its own clock: the last moment before the silence.
-        most_s: the largest jump to try, s; a jump forward is no longer than the silence.
+        bounds_s: the least and the largest jump to try, s; a jump forward is shorter than the silence.
         series: of all cameras that are linked to it, itself included.
         start_s: by camera, common minus own time.
 
@@ -35,7 +39,7 @@ def jump_at(
         The jump, s, and its gain of log-likelihood.
     """
     others = [name for name in series if name != camera_id]
-    sizes = np.arange(-most_s - 0.6, most_s + 0.6, GRID_S)
+    sizes = np.arange(bounds_s[0], bounds_s[1], GRID_S)
     before = np.array([_gain(camera_id, at_s, size, 0.0, series, start_s, others) for size in sizes])
     after = np.array([_gain(camera_id, at_s, size, -size, series, start_s, others) for size in sizes])
     none = _gain(camera_id, at_s, 0.0, 0.0, series, start_s, others)

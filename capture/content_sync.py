@@ -179,8 +179,9 @@ def _with_jumps(
     steps, seconds = np.diff(camera.device_ns[kept]), camera.seconds
     found = []
     for k in np.flatnonzero((steps > GAP_STEPS * interval_ns) | (steps < 0)).tolist():
-        most_s = min(abs(float(steps[k])) * 1e-9, 5.0)
-        jump = jump_at(name, float(seconds[k]), most_s, series, start_s)
+        step_s = min(float(steps[k]) * 1e-9, 5.0)
+        most_s = step_s - 0.5e-9 * interval_ns if step_s > 0 else 5.0
+        jump = jump_at(name, float(seconds[k]), (-min(abs(step_s), 5.0) - 0.6, most_s), series, start_s)
         if jump is not None:
             size_s = jump[0] + ((steps[k] - interval_ns) * 1e-9 if steps[k] < 0 else 0.0)
             found.append((int(kept[k + 1]), size_s))
@@ -199,7 +200,9 @@ def _refined(
             k = int(np.searchsorted(fresh[name].screened.kept, position))
             more_s = refined_jump(name, float(fresh[name].seconds[k - 1]), 0.0, series, start_s)
             jumps = list(fresh[name].jumps)
-            jumps[number] = (position, size_s + more_s)
+            step_s = float(np.diff(own[name].device_ns[own[name].screened.kept])[k - 1]) * 1e-9
+            most_s = step_s - 0.2e-9 * own[name].screened.interval_ns
+            jumps[number] = (position, min(size_s + more_s, most_s))
             fresh[name] = replace(fresh[name], jumps=tuple(jumps))
     return fresh
 

@@ -145,8 +145,8 @@ class StoredRecording:
         return self.clocks[camera_id].frames_ns(self._index[camera_id]["device_ns"])
 
     def excluded(self, camera_id: str) -> np.ndarray:
-        """(t,) bool, True for frame positions whose stamps are false, so that no instant may have them."""
-        return self.clocks[camera_id].excluded_mask(len(self._index[camera_id]["device_ns"]))
+        """(t,) bool, True for frame positions whose stamps are false: no instant may have them."""
+        return self.clocks[camera_id].excluded_mask(len(self.device_ns(camera_id)))
 
     def host_ns(self, camera_id: str) -> Times:
         """(t,) int64 when the host received each frame position, its own clock; NO_TIME where nobody noted it."""
