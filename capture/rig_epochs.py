@@ -60,7 +60,12 @@ def quiet_span_ns(rig: CameraRig, span_ns: tuple[int, int]) -> tuple[int, int]:
         rig: the rig with its moves.
         span_ns: (begin, end) of rig time.
     """
-    inner = [move.from_ns for move in rig.moves if span_ns[0] < move.from_ns < span_ns[1]]
+    return longest_between([move.from_ns for move in rig.moves], span_ns)
+
+
+def longest_between(times_ns: Sequence[int], span_ns: tuple[int, int]) -> tuple[int, int]:
+    """The longest part [begin, end) of a span that holds none of some times but at its begin; the first of equals."""
+    inner = [time_ns for time_ns in times_ns if span_ns[0] < time_ns < span_ns[1]]
     edges = sorted({span_ns[0], *inner, span_ns[1]})
     return max(itertools.pairwise(edges), key=lambda part: part[1] - part[0], default=span_ns)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..capture.background import BackgroundModel
     from ..capture.board_hold_out import BoardHoldOut
     from ..capture.camera import CameraRig
+    from ..capture.camera_move import CameraMove
     from ..capture.storage import StoredRecording
 
 
@@ -51,18 +52,25 @@ def register(
     board: Annotated[
         Path | None, typer.Option("--board", metavar="BOARD.TOML", help="The board of --board-session.")
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Look for cameras that were moved, and find the place of each before and after."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only; leave the recording as it is.")] = False,
 ) -> ExitCode:
     """Find where the cameras stand from what they see together, without a board, and attach that to the recording.
 
     The cameras must overlap, and each must see a part of the floor or of what another camera sees. A camera without
     depth is left out: a build goes on without it. --refine estimates poses and the bend of each camera's depth
-    together, and keeps the outcome only if what it was not fitted to agrees no less.
+    together, and keeps the outcome only if what it was not fitted to agrees no less. --watch registers the longest time
+    in which no camera was moved, and carries the places on to before and after it.
     """
     from ..capture.files import require_writable
+    from ..capture.recording_part import RecordingPart
     from ..capture.refine_judge import RefineConfig
     from ..capture.register import RegisterConfig
     from ..capture.register import register as register_cameras
+    from ..capture.rig_epochs import with_moves
     from ..capture.rig_file import read_rig, write_rig
     from ..capture.storage import attach_rig, open_recording
 
@@ -77,16 +85,18 @@ def register(
         if board_session is not None and board is not None:
             bar(0, 100, "board")
             boards = _boards(source, board_session, board, start)
+        moves, quiet_ns = _moves(source, bar) if watch else ((), None)
         registration = register_cameras(
-            source, config, _backgrounds(source),
+            source if quiet_ns is None else RecordingPart(source, quiet_ns), config, _backgrounds(source, quiet_ns),
             progress=lambda step, share: bar(round(100 * share), 100, step), start=start, boards=boards,
         )  # fmt: skip
+    found = registration.rig if quiet_ns is None else with_moves(registration.rig, moves, quiet_ns[0])
     if not dry_run:
-        attach_rig(recording, registration.rig)
+        attach_rig(recording, found)
     if out is not None:
-        write_rig(out, registration.rig)
+        write_rig(out, found)
     document = registration.to_json()
-    report.result(document, show=False)
+    report.result(document | ({"moves": [move.to_json() for move in moves]} if watch else {}), show=False)
     report.table(
         ["cameras", "overlap", "median mm", "90 % mm", "matches", "inliers", "linked by"],
         [row for pair in document["pairs"] for row in _rows(pair)],
@@ -95,6 +105,8 @@ def register(
     _answer_floor(report, document["floor"])
     for warning in document["warnings"]:
         report.warn(warning)
+    for move in moves:
+        report.warn(f"{move.camera_id}, {(move.time_ns - source.span_ns[0]) * 1e-9:.1f} s: {move.in_words()}")
     if dry_run:
         report.next("ortwin", "register", recording)
     else:
@@ -122,7 +134,19 @@ def _boards(source: StoredRecording, session: Path, board_file: Path, start: Cam
     return hold_out_boards(read_observations(session, read_board(board_file)), source.cameras, start=start)
 
 
-def _backgrounds(recording: StoredRecording) -> dict[str, BackgroundModel]:
+def _moves(
+    source: StoredRecording, bar: Callable[[int, int, str], None]
+) -> tuple[tuple[CameraMove, ...], tuple[int, int]]:
+    """Moves of cameras, and the longest span of rig time without any."""
+    from ..capture.rig_epochs import longest_between
+    from ..capture.rig_watch import watch_rig
+
+    moves = watch_rig(source, progress=lambda done, total, name: bar(0, 100, f"watching {name}"))
+    whole_ns = source.span_ns[0], source.span_ns[1] + 1
+    return moves, longest_between([move.time_ns for move in moves], whole_ns)
+
+
+def _backgrounds(recording: StoredRecording, span_ns: tuple[int, int] | None = None) -> dict[str, BackgroundModel]:
     """The background of each camera that has one; what the others lack is found and said by the registration."""
     from ..capture.background import estimate_background
     from ..capture.errors import InputError
@@ -130,7 +154,7 @@ def _backgrounds(recording: StoredRecording) -> dict[str, BackgroundModel]:
     found = {}
     for name in recording.cameras:
         with suppress(InputError):
-            found[name] = estimate_background(recording, name)
+            found[name] = estimate_background(recording, name, span_ns=span_ns)
     return found
 
 
