@@ -222,6 +222,7 @@ def fit(
     for n in range(kept):
         c = order[n]
         there[:] = range_m
+        prior, likelihood = 0.0, -1e9
         weight[:] = score
         for _ in range(rounds + 1):
             gather(joint, view, uv, sigma, weight, depth, there, rotation, translation, info, pull)

@@ -32,6 +32,8 @@ class LiftConfig:
         same_m: two people whose trunks are nearer than this are one; the one whom fewer joints show is dropped.
         person_sigma_m: a track is claimed if at one instant at least its shoulders, elbows, wrists and hips were surer
             than this on the average; so a person whom one camera saw is claimed where his picture is nearly complete.
+            Of a detector that never gives some of the 17 joints less is asked, by the root of their share.
+        given_share: a joint is given by a detector if it comes at least at this share of the most frequent one.
         claimed_sigma_m: a joint that is less sure than this is not claimed.
     """
 
@@ -39,9 +41,10 @@ class LiftConfig:
     match: MatchConfig = field(default_factory=MatchConfig)
     tracks: PersonTrackConfig = field(default_factory=PersonTrackConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
-    min_joints: int = 6
+    min_joints: int = 4
     same_m: float = 0.25
-    person_sigma_m: float = 0.075
+    person_sigma_m: float = 0.08
+    given_share: float = 0.02
     claimed_sigma_m: float = 0.6
 
 
@@ -97,7 +100,8 @@ def lift(
         if progress is not None:
             progress(done + 1, len(order))
     times_ns = [sightings[position].time_ns for position in order]
-    people = _people(_real(tracks, times_ns, config), times_ns, config)
+    surest_m = config.person_sigma_m * np.sqrt(NUM_JOINTS / _num_given(sightings, config.given_share))
+    people = _people(_real(tracks, times_ns, surest_m, config.tracks), times_ns, config)
     found: list[LiftedInstant | None] = [None] * len(sightings)
     for done, position in enumerate(order):
         found[position] = LiftedInstant(sightings[position].instant, times_ns[done], tuple(people[done]))
@@ -145,12 +149,24 @@ def _without_doubles(claims: Sequence[Claim], config: LiftConfig) -> list[Claim]
     return kept
 
 
-def _real(tracks: Sequence[PersonTrack], times_ns: Sequence[int | None], config: LiftConfig) -> list[PersonTrack]:
+def _num_given(sightings: Sequence[Sighting], share: float) -> int:
+    """How many of the joints the detector gives at all."""
+    often = np.zeros(NUM_JOINTS, dtype=np.int64)
+    for sighting in sightings:
+        for found in sighting.cameras.values():
+            for detection in found:
+                often += detection.seen
+    return max(int((often > share * often.max()).sum()), 1)
+
+
+def _real(
+    tracks: Sequence[PersonTrack], times_ns: Sequence[int | None], surest_m: float, config: PersonTrackConfig
+) -> list[PersonTrack]:
     """The tracks that are no ghosts and were once well seen, numbered anew in order of appearance."""
     real = [
         track for track in tracks
-        if min(_unsure_m(fit) for fit in track.fits) <= config.person_sigma_m
-        and (len(track.hits) >= config.tracks.min_hits or not _dense(track, times_ns, config.tracks))
+        if min(_unsure_m(fit) for fit in track.fits) <= surest_m
+        and (len(track.hits) >= config.min_hits or not _dense(track, times_ns, config))
     ]  # fmt: skip
     return [replace(track, number=number) for number, track in enumerate(real, 1)]
 
