@@ -133,7 +133,7 @@ def _affine(device_ns: Times, offset_ns: int, drift_ppm: float, reference_ns: in
     return device_ns + offset_ns + drift_ns
 
 
-def _between(asked: np.ndarray, known: np.ndarray, known_ns: Times) -> Times:
+def _between(asked: np.ndarray, known: np.ndarray, known_ns: np.ndarray) -> np.ndarray:
     """Times of positions (a,) from those of others (k,): on the line between neighbours, beyond at the usual step."""
     base_ns = int(known_ns[0])
     step_ns = float(np.median(np.diff(known_ns) / np.diff(known))) if len(known) > 1 else 1.0

@@ -98,7 +98,7 @@ def _goes_on(here: int, last: int, ahead: Times, interval_ns: float) -> bool:
     """Whether the stamps after one that went back go on from it."""
     if len(ahead) < 2:
         return False
-    if int((ahead <= last).sum()) > len(ahead) // 2:
+    if int((ahead <= last).sum()) >= 2:
         return True
     steps = np.diff(np.concatenate([[here], ahead[:2]]))
     return bool((np.abs(steps - interval_ns) < REGULAR * interval_ns).all())

@@ -13,6 +13,7 @@ WINDOW_S = 90.0
 GRID_S = 0.04
 LEAST_JUMP_S = 0.08
 LEAST_GAIN = 12.0
+CHANCES = 8.0
 AROUND_S = 1.0
 
 
@@ -45,7 +46,9 @@ def jump_at(
     none = _gain(camera_id, at_s, 0.0, 0.0, series, start_s, others)
     best = np.maximum(before, after)
     k = int(np.argmax(best))
-    if best[k] - none < LEAST_GAIN or abs(sizes[k]) < LEAST_JUMP_S:
+    # Many sizes are tried, and each gains something by chance.
+    chance = 1.4826 * float(np.median(np.abs(best - np.median(best))))
+    if best[k] - none < max(LEAST_GAIN, CHANCES * chance) or abs(sizes[k]) < LEAST_JUMP_S:
         return None
     return float(sizes[k]), float(best[k] - none)
 

@@ -54,7 +54,7 @@ def without_host_steps(
                     abs(size_ns - step.size_ns) < LEAST_STEP_NS
                 ):
                     later = host_ns[position:]
-                    later[later != NO_TIME] -= size_ns
+                    later[later != NO_TIME] -= step.size_ns  # one size for all: what is left of it is common
                     break
         straight[name] = (device_ns, host_ns)
     return straight

@@ -149,11 +149,11 @@ class StoredRecording:
         return self.clocks[camera_id].excluded_mask(len(self.device_ns(camera_id)))
 
     def host_ns(self, camera_id: str) -> Times:
-        """(t,) int64 when the host received each frame position, its own clock; NO_TIME where nobody noted it."""
+        """(t,) int64 when the host received each frame position, NO_TIME where nobody noted it."""
         return self._index[camera_id]["host_ns"]
 
     def device_ns(self, camera_id: str) -> Times:
-        """(t,) int64 the device's own time of each frame position of a camera, in stored order."""
+        """(t,) int64 the device's own time of each frame position, in stored order."""
         return self._index[camera_id]["device_ns"]
 
     def indices(self, camera_id: str) -> Times:
@@ -176,8 +176,7 @@ class StoredRecording:
         Raises:
             InputError: the recording has no frames.
         """
-        times = [self.timestamps_ns(name) for name in self.cameras]
-        times = [values for values in times if len(values)]
+        times = [values for values in map(self.timestamps_ns, self.cameras) if len(values)]
         if not times:
             raise InputError("the recording has no frames", where=str(self.path))
         return min(int(values.min()) for values in times), max(int(values.max()) for values in times)
@@ -295,9 +294,8 @@ class StoredRecording:
     def content_hash(self) -> str:
         """One hash of everything that a build reads: the head, the clocks and every segment's manifest."""
         manifests = [hash_file(segment / "manifest.json") for segment in committed_segments(self.path / "segments")]
-        heads = [
-            hash_file(self.path / name) for name in ("recording.json", "clocks.json") if (self.path / name).exists()
-        ]
+        tops = [self.path / name for name in ("recording.json", "clocks.json")]
+        heads = [hash_file(top) for top in tops if top.exists()]
         return hash_bytes("\n".join([*heads, *manifests]).encode())
 
     def summary(self) -> dict[str, Any]:
@@ -307,14 +305,14 @@ class StoredRecording:
         for name, camera in self.cameras.items():
             times, row = self.timestamps_ns(name), self._index[name]
             steps = np.diff(np.sort(times))
+            lenses = {"color": camera.color, "depth": camera.depth}
+            sizes = {
+                stream: f"{lens.width_px}x{lens.height_px}" if lens and self.has_stream(name, stream) else None
+                for stream, lens in lenses.items()
+            }
             cameras[name] = {
                 "frames": len(times),
-                "color": f"{camera.color.width_px}x{camera.color.height_px}"
-                if self.has_stream(name, "color")
-                else None,
-                "depth": f"{camera.depth.width_px}x{camera.depth.height_px}"
-                if camera.depth and self.has_stream(name, "depth")
-                else None,
+                **sizes,
                 "without_color": int((row["color_size"] == 0).sum()),
                 "without_depth": int((row["depth_size"] == 0).sum()),
                 "fps": round(1e9 / float(np.median(steps)), 3) if len(steps) and np.median(steps) > 0 else None,

@@ -25,12 +25,12 @@ def sync(
     recording: RecordingPath,
     source: Annotated[
         ClockSource, typer.Option("--from", help="What to go by: stamps of the host, what the cameras see, or both.")
-    ] = ClockSource.BOTH,
+    ] = ClockSource.HOST,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only; leave the recording as it is.")] = False,
 ) -> ExitCode:
     """Find the clock of every camera and write clocks.json; say which stamps are false and which clocks jumped.
 
-    Stamps of the host give rates and jumps; what moves before several cameras at once gives the offsets between them.
+    Stamps of the host give rates and jumps. What moves before several cameras tells offsets without them, less surely.
     Frames stay as they are: those with false stamps are left out of every instant.
     """
     from ..capture.files import require_writable

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ortwin.capture.clock import ClockModel
+from ortwin.capture.clock import ClockModel, ClockPiece
+from ortwin.capture.clock_file import clocks_to_json, read_clocks
 from ortwin.capture.errors import InputError
 
 UNIX_NS = 1_790_000_000_000_000_000  # 2026
@@ -50,3 +51,13 @@ def test_order_is_kept(device_ns, drift_ppm):
 def test_a_drift_must_be_a_number(drift_ppm):
     with pytest.raises(InputError, match="drift"):
         ClockModel(drift_ppm=drift_ppm)
+
+
+def test_a_clock_in_pieces_survives_its_file_and_takes_false_frames_between_their_neighbours(tmp_path):
+    pieces = (ClockPiece(0, 0, 100, 0.0, 0), ClockPiece(3, 5, 1000, 10.0, 5, 3.0, 0.5, 0.1))
+    clock = ClockModel(100, 0.0, 0, 7, pieces, (2,))
+    (tmp_path / "clocks.json").write_bytes(clocks_to_json({"a": clock, "b": ClockModel(5)}))
+    assert read_clocks(tmp_path / "clocks.json") == {"a": clock, "b": ClockModel(5)}
+    stamps_ns = np.array([0, 10, 10, 5, 15])
+    assert clock.frames_ns(stamps_ns).tolist() == [100, 110, 558, 1005, 1015]
+    assert clock.excluded_mask(5).tolist() == [False, False, True, False, False]
