@@ -41,10 +41,10 @@ class BoardConfig:
         ConfigError: there is no such board.
     """
 
-    squares_x: int = 6
+    squares_x: int = 5
     squares_y: int = 4
-    square_m: float = 0.13
-    marker_m: float = 0.0975
+    square_m: float = 0.2
+    marker_m: float = 0.15
     dictionary: str = "DICT_4X4_50"
 
     def __post_init__(self) -> None:
