@@ -41,7 +41,7 @@ def test_opencv_finds_every_corner_where_the_pose_says():
     pose = actor.pose(0.4)
     middle_m = pose @ np.array([*BOARD.size_m / 2, 0.0])
     normal = -pose.rotation[:, 2]  # out of the print
-    eye_m = middle_m + 1.7 * (normal + 0.3 * pose.rotation[:, 0])
+    eye_m = middle_m + 2.1 * (normal + 0.3 * pose.rotation[:, 0])
     world_from_lens = look_at(eye_m, middle_m)
     front_m = actor.vertices_m(0.4)[:4].astype(np.float64)
     uv_px = lens.project(world_from_lens.inverse() @ front_m)
