@@ -62,9 +62,8 @@ class StoredRecording:
         self._rig_cache: tuple[tuple[int, int, int] | None, Mapping[str, Camera]] = (None, {})
         head = read_sealed(self.path / "recording.json")
         if head["schema_version"] > SCHEMA_VERSION:
-            raise InputError(
-                "the recording was written by a newer ortwin", where=str(path), todo="pip install --upgrade ortwin"
-            )
+            todo = "pip install --upgrade ortwin"
+            raise InputError("the recording was written by a newer ortwin", where=str(path), todo=todo)
         where = str(self.path / "recording.json")
         self.cameras: Mapping[str, CameraModel] = {
             name: camera_from_json(name, value, where) for name, value in head["cameras"].items()
@@ -334,11 +333,8 @@ def open_recording(path: Path | str) -> StoredRecording:
     """
     path = Path(path)
     if not (path / "recording.json").exists():
-        raise InputError(
-            "not a recording: it has no recording.json",
-            where=str(path),
-            todo="ortwin import plain FOLDER NAME.recording",
-        )
+        todo = "ortwin import plain FOLDER NAME.recording"
+        raise InputError("not a recording: it has no recording.json", where=str(path), todo=todo)
     return StoredRecording(path)
 
 
