@@ -15,7 +15,7 @@ from .detections import LiftedInstant, LiftedPerson, Sighting
 from .matching import MatchConfig, group
 from .person_smoothing import SmoothingConfig, smooth_path
 from .person_tracks import PersonTrack, PersonTrackConfig
-from .pose_fit import BodyFit, FitConfig, fit_body, view_of
+from .pose_fit import BodyFit, FitConfig, fit_body, views_of
 from .pose_prior import PosePrior, load_pose_prior
 from .skeleton import NUM_JOINTS
 
@@ -115,8 +115,8 @@ def claims_of(
     named = [
         ((name, index), view)
         for name in sorted(sighting.cameras)
-        for index, detection in enumerate(sighting.cameras[name])
-        if (view := view_of(rig[name], detection, config.fit)).seen.any()
+        for index, view in enumerate(views_of(rig[name], sighting.cameras[name], config.fit))
+        if view.seen.any()
     ]
     views = [view for _, view in named]
     foretold = None

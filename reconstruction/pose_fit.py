@@ -105,22 +105,32 @@ class BodyFit:
 
 def view_of(camera: Camera, detection: Detection, config: FitConfig) -> View:
     """A detection as the fit takes it."""
+    return views_of(camera, [detection], config)[0]
+
+
+def views_of(camera: Camera, detections: Sequence[Detection], config: FitConfig) -> list[View]:
+    """Detections of one camera as the fit takes them; all their keypoints are undistorted at once, which is cheaper."""
+    if not detections:
+        return []
     lens, pose = camera.color, camera.camera_from_world
-    seen = detection.seen
-    uv = np.full((NUM_JOINTS, 2), np.nan)
-    ray = lens.back_project(detection.keypoints_px[seen], 1.0)
-    uv[seen] = ray[:, :2]
-    seen = seen & np.isfinite(uv).all(axis=1)
+    seen = np.stack([detection.seen for detection in detections])
+    uv = np.full((*seen.shape, 2), np.nan)
+    keypoints_px = np.stack([detection.keypoints_px for detection in detections])
+    uv[seen] = lens.back_project(keypoints_px[seen], 1.0)[:, :2]
+    seen &= np.isfinite(uv).all(axis=-1)
     sigma_px = config.sigma_px * max(lens.width_px, lens.height_px) / 640
     sigma = np.empty((NUM_JOINTS, 2))
     sigma[:, 0] = sigma_px / np.sqrt(lens.fx_px * lens.fy_px)
     sigma[:, 1] = config.place_share * PERSON_M * np.array(COCO_SIGMA)
-    depth = np.zeros((NUM_JOINTS, 2))
-    if detection.depth_m is not None and detection.depth_sigma_m is not None:
-        known = np.isfinite(detection.depth_m) & (detection.depth_sigma_m > 0)
-        depth[known] = np.column_stack([detection.depth_m, detection.depth_sigma_m])[known]
-    score = np.where(seen, np.clip(detection.scores, 0.1, 1.0), 0.0)
-    return View(camera.camera_id, uv, sigma, score, depth, pose.rotation, pose.translation_m)
+    views = []
+    for detection, mine, place in zip(detections, seen, uv, strict=True):
+        depth = np.zeros((NUM_JOINTS, 2))
+        if detection.depth_m is not None and detection.depth_sigma_m is not None:
+            known = np.isfinite(detection.depth_m) & (detection.depth_sigma_m > 0)
+            depth[known] = np.column_stack([detection.depth_m, detection.depth_sigma_m])[known]
+        score = np.where(mine, np.clip(detection.scores, 0.1, 1.0), 0.0)
+        views.append(View(camera.camera_id, place, sigma, score, depth, pose.rotation, pose.translation_m))
+    return views
 
 
 def guess_place_m(views: Sequence[View]) -> np.ndarray:
