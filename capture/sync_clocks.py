@@ -13,14 +13,17 @@ from .clock import ClockModel
 from .clock_faults import ClockFinding, screen_stamps, silences
 from .clock_file import clock_to_json, clocks_to_json
 from .clock_source import ClockSource
+from .content_clock import ContentFit
 from .content_sync import content_clocks, energies_of, shift_clocks, unlinked_error
 from .errors import InputError
-from .host_clock import SAME_CLOCK_NS
+from .host_clock import MOST_DRIFT_PPM, SAME_CLOCK_NS
 from .host_pieces import CameraClockFit, pieces_from_host
 from .host_steps import host_steps, without_host_steps
 from .motion_energy import MotionEnergy
 from .segments import write_top_files
 from .storage import NO_TIME, StoredRecording
+
+LEAST_SURE_S = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,13 +142,19 @@ def find_clocks(
     if source == ClockSource.BOTH and report.source == "host":
         return _both(report, stamps, energies)
     clocks, findings, fit = content_clocks(stamps, energies)
-    if fit is None:
+    if fit is None or not _sure(fit):
         if source == ClockSource.CONTENT:
             raise unlinked_error(str(recording.path))
         return replace(report, findings=(*report.findings, *(f for f in findings if f.kind == "unknown")))
     return ClockReport(clocks, tuple(findings), "content", {
         name: round(1e3 * float(np.sqrt(fit.covariance[k, k])), 3) for k, name in enumerate(fit.names)
     })  # fmt: skip
+
+
+def _sure(fit: ContentFit) -> bool:
+    """Whether a fit to content may be used: its own sigma, and rates that a clock can have."""
+    sigma_s = np.sqrt(np.diag(fit.covariance)[: len(fit.names)])
+    return bool(sigma_s.max() < LEAST_SURE_S and np.ptp(fit.drift_ppm) < 2 * MOST_DRIFT_PPM)
 
 
 def _both(
