@@ -77,6 +77,8 @@ def _jumps(
         change_ns = float(after_ns.min() - before_ns.min()) if len(before_ns) else here_ns
         enough_ns = least_ns * WINDOW / max(min(len(before_ns), len(after_ns)), 1)
         sudden = abs(here_ns - change_ns) < max(enough_ns, 0.3 * abs(change_ns))
+        # While the host is busy frames wait and hide a part of a fall; the step of the device still holds all of it.
+        sudden |= here_ns < -enough_ns and 0 < -change_ns < steps[k - 1] - 0.3 * interval_ns
         certain = restarts or steps[k - 1] < 0.5 * interval_ns
         if abs(change_ns) > enough_ns and sudden and (certain or not _waited(late_ns, since, k, change_ns, least_ns)):
             found.append(int(positions[k]))
