@@ -31,7 +31,7 @@ from .clock_file import read_clocks
 from .errors import InputError
 from .files import canonical_json, hash_bytes, hash_file
 from .frame import RGBDFrame
-from .host_clock import clocks_from_host
+from .host_report import unsynced_clocks
 from .packets import decode_color, decode_depth
 from .recording_writer import SCHEMA_VERSION, DamagedFrame, RecordingWriter, camera_from_json
 from .rig_file import read_rig, rig_from_json, rig_to_json
@@ -131,13 +131,13 @@ class StoredRecording:
 
     @property
     def clocks(self) -> Mapping[str, ClockModel]:
-        """The clock of each camera: as found, else by `clocks_from_host`, else identity."""
+        """The clock of each camera: as found, else as `unsynced_clocks` tells, else identity."""
         return {name: self._clocks.get(name) or self._host_clocks.get(name, ClockModel()) for name in self.cameras}
 
     @cached_property
     def _host_clocks(self) -> Mapping[str, ClockModel]:
         rows = {name: row for name, row in self._index.items() if len(row["device_ns"])}
-        return clocks_from_host({name: (row["device_ns"], row["host_ns"]) for name, row in rows.items()})
+        return unsynced_clocks({name: (row["device_ns"], row["host_ns"]) for name, row in rows.items()})
 
     def timestamps_ns(self, camera_id: str) -> Times:
         """(t,) rig time of each frame position of a camera, in stored order."""
