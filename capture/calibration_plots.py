@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .calibration.report_data import CalibrationReport, CameraReport, SigmaMap
+from .calibration.report_data import CalibrationReport, CameraReport, ClockReport, SigmaMap
 from .svg_plot import GRID, HUES, INK, PALE, draw
 
 if TYPE_CHECKING:
@@ -121,12 +121,43 @@ def time_offsets(report: CalibrationReport) -> str:
     return draw(6.4, 0.9 + 0.4 * len(report.cameras), paint)
 
 
+def clock_story(camera: CameraReport, clock: ClockReport) -> str:
+    """What single views of a moving board say of the clock of a camera, over time."""
+
+    def paint(axes: Axes) -> None:
+        axes.axhline(camera.time_offset_ms, color=GRID, lw=1, zorder=0)
+        axes.errorbar(clock.time_s, clock.offset_ms, yerr=clock.offset_sigma_ms, fmt="o", ms=2.5, lw=0.6, color=HUES[0])
+        axes.set(xlabel="time (s)", ylabel="to be added (ms)", title=camera.camera_id)
+
+    return draw(4.4, 2.4, paint)
+
+
+def frame_strip(report: CalibrationReport) -> str:
+    """When each camera gave a frame, and where it gave none while others did."""
+
+    def paint(axes: Axes) -> None:
+        for row, camera in enumerate(report.cameras):
+            if camera.clock is not None:
+                axes.eventplot(camera.clock.frames_s, lineoffsets=row, linelengths=0.5, colors=HUES[0], lw=0.5)
+                axes.eventplot(camera.clock.missing_s, lineoffsets=row, linelengths=0.9, colors=OUTLIER, lw=1.2)
+        names = [
+            f"{camera.camera_id}: {len(camera.clock.missing_s) if camera.clock else 0} missing"
+            for camera in report.cameras
+        ]
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlabel="time (s)", ylim=(-0.7, len(names) - 0.3))
+        axes.invert_yaxis()
+
+    return draw(8.8, 0.9 + 0.4 * len(report.cameras), paint)
+
+
 def sigma_plan(sigma: SigmaMap) -> str:
     """The floor plan in the height of a table: how precisely the rig can place a point there."""
     level = int(np.argmin(np.abs(sigma.z_m - TABLE_M)))
 
     def paint(axes: Axes) -> None:
         from matplotlib.colors import LogNorm
+        from matplotlib.ticker import FuncFormatter
 
         plan = np.asarray(sigma.sigma_mm[level], dtype=np.float64)
         known = plan[np.isfinite(plan)]
@@ -139,6 +170,8 @@ def sigma_plan(sigma: SigmaMap) -> str:
             sigma.x_m, sigma.y_m, plan, shading="nearest", cmap="viridis_r",
             norm=LogNorm(float(known.min()), float(max(np.percentile(known, 98), 1.01 * known.min()))),
         )  # fmt: skip
-        axes.figure.colorbar(drawn, ax=axes, label="one sigma (mm)")
+        bar = axes.figure.colorbar(drawn, ax=axes, label="one sigma (mm)")
+        for which in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
+            which(FuncFormatter(lambda value, _: f"{value:g}"))
 
     return draw(6.0, 5.0, paint)

@@ -37,6 +37,8 @@ def calibration_page(report: CalibrationReport) -> str:
         _section("Cameras", _cameras(report)),
         _section("Who saw the board together", _plots([plots.pair_graph(report)]) + _pairs(report), PAIR_KEY),
         _section("Clocks", _plots([plots.time_offsets(report)]), CLOCK_KEY),
+        _section("Clocks over time", _plots(_clocks(report)), STORY_KEY),
+        _section("Frames that came", _plots([plots.frame_strip(report)]), STRIP_KEY),
         _section("Depth", _depth(report)) if any(camera.depth for camera in report.cameras) else "",
         _section("How precisely a point can be placed", _plots([plots.sigma_plan(report.sigma_map)]), MAP_KEY)
         if report.sigma_map is not None else "",
@@ -50,6 +52,11 @@ QUIVER_KEY = (
 )
 PAIR_KEY = "Lines: instants at which both cameras saw the board; bold ones carried the start of the rig."
 CLOCK_KEY = "What to add to a camera's time stamps, with one sigma; open where the board did not move enough to tell."
+STORY_KEY = (
+    "What each view of a moving board says of the stamp of its frame. A slope is a clock that runs fast or slow (it "
+    "shows flatter than it is; ortwin sync measures it), a step is one that jumped."
+)
+STRIP_KEY = "One stroke per frame; red where a camera gave none at an instant of the others."
 MAP_KEY = (
     "One sigma of a point triangulated from pixels alone, at table height, millimetres; blank where fewer than two "
     "cameras look."
@@ -135,6 +142,13 @@ def _depth(report: CalibrationReport) -> str:
         for camera in report.cameras if (d := camera.depth) is not None
     ]  # fmt: skip
     return _table(columns, rows)
+
+
+def _clocks(report: CalibrationReport) -> Iterable[str]:
+    return [
+        plots.clock_story(camera, camera.clock)
+        for camera in report.cameras if camera.clock is not None and len(camera.clock.time_s)
+    ]  # fmt: skip
 
 
 def _table(columns: tuple[str, ...], rows: list[list[str]]) -> str:

@@ -20,6 +20,7 @@ FACTORS = (0.02, 10.0)
 AS_GIVEN = (0.4, 2.5)
 DOUBT = 0.0003
 ROUGH_GAIN = 1e-5
+LEAST_CORNERS = 6
 MOTION_ROUNDS = 2
 
 
@@ -226,7 +227,7 @@ def _lens_sigma(problem: BundleProblem, state: BundleState, spread: BundleCovari
 def _outliers(
     problem: BundleProblem, lines: Linearised, spread: BundleCovariance, noise_px: np.ndarray, config: BundleConfig
 ) -> np.ndarray:
-    """Indices of the corners to remove: the longest studentised residuals, not too many of any camera."""
+    """Indices of the corners to remove: the longest studentised residuals, not too many of any camera or board."""
     camera = problem.camera
     square = noise_px[camera] ** 2 + problem.motion_px[problem.view] ** 2
     floor = 0.1 * square
@@ -241,7 +242,11 @@ def _outliers(
         mine = np.flatnonzero((camera == index) & (square > config.outlier_sigmas**2))
         most = int(config.largest_outlier_share * (camera == index).sum())
         removed.append(mine[np.argsort(-square[mine], kind="stable")][:most])
-    return np.sort(np.concatenate(removed))
+    chosen = np.sort(np.concatenate(removed))
+    # A board that lost nearly all of its corners would have no place at all.
+    instant = problem.view_instant[problem.view]
+    left = np.bincount(np.delete(instant, chosen), minlength=problem.num_instants)
+    return chosen[left[instant[chosen]] >= LEAST_CORNERS]
 
 
 def _undetermined() -> QualityError:

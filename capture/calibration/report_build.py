@@ -11,8 +11,9 @@ from ..camera import Intrinsics
 from ..rig_file import lens_to_json
 from .bundle import rms_length
 from .bundle_problem import LENS, OFFSET
+from .clock_story import clock_reports
 from .lens_jacobian import lens_names
-from .report_data import CameraReport, DepthReport, PairReport
+from .report_data import CameraReport, ClockReport, DepthReport, PairReport
 from .rig_fit import RigFit
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ def camera_reports(
         given: the lens of each camera before, None where there was none.
         depth: what the boards said of depth lenses, by camera id.
     """
-    return tuple(_camera(observations, fit, timed, index, given, depth) for index in range(len(fit.bundle.cameras)))
+    clocks = clock_reports(observations, timed)
+    count = len(fit.bundle.cameras)
+    return tuple(_camera(observations, fit, timed, index, given, depth, clocks) for index in range(count))
 
 
 def _camera(
     observations: BoardObservations, fit: RigFit, timed: RigFit, index: int, given: Mapping[str, Intrinsics | None],
-    depth: Mapping[str, DepthReport],
+    depth: Mapping[str, DepthReport], clocks: Mapping[str, ClockReport],
 ) -> CameraReport:  # fmt: skip
     name = observations.camera_ids[int(fit.bundle.cameras[index])]
     lens, result = fit.lenses[index], fit.result
@@ -71,6 +74,7 @@ def _camera(
         time_offset_sigma_ms=1e3 * offset_sigma_s,
         time_offset_known=known,
         depth=depth.get(name),
+        clock=clocks.get(name),
     )
 
 

@@ -79,6 +79,23 @@ class DepthReport:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ClockReport:
+    """The clock of one camera as time passes; seconds from the first instant.
+
+    Args:
+        time_s, offset_ms, offset_sigma_ms: (v,) what single views of a moving board say must be added to their stamps.
+        frames_s: (f,) when the camera gave a frame.
+        missing_s: (m,) instants at which it gave none and another camera did.
+    """
+
+    time_s: np.ndarray
+    offset_ms: np.ndarray
+    offset_sigma_ms: np.ndarray
+    frames_s: np.ndarray
+    missing_s: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CameraReport:
     """One camera of a calibration.
 
@@ -100,6 +117,7 @@ class CameraReport:
         time_offset_ms, time_offset_sigma_ms: to be added to the camera's stamps to reach the root camera's clock.
         time_offset_known: whether the boards said anything of it; where False, the sigma is that of the prior.
         depth: the depth lens, where there is one and the boards covered it.
+        clock: its clock over time, where several cameras were calibrated together.
     """
 
     camera_id: str
@@ -122,6 +140,7 @@ class CameraReport:
     time_offset_sigma_ms: float
     time_offset_known: bool
     depth: DepthReport | None = None
+    clock: ClockReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
