@@ -12,6 +12,11 @@ LOOK_AHEAD = 4
 REGULAR = 0.3
 GAP_STEPS = 3.5
 KINDS = ("duplicate", "backward", "runaway", "jump", "restart", "gap", "drops", "host_step", "unknown")
+WORDS = {
+    "duplicate": "a stamp came twice", "backward": "a stamp ran backward", "runaway": "a stamp ran away",
+    "jump": "the clock jumped", "restart": "the device started anew", "gap": "frames are missing",
+    "drops": "single frames are missing", "host_step": "the clock of the host was set",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,13 @@ class ClockFinding:
     size_ns: int
     count: int
     done: str
+
+    def told(self) -> str:
+        """What happened, where and how much, without the camera and what was done."""
+        place = "" if self.position < 0 else f" at frame position {self.position}"
+        size = f" by {self.size_ns * 1e-9:+.4f} s" if self.kind in ("jump", "host_step", "restart") else ""
+        size = f" for {self.size_ns * 1e-9:.2f} s" if self.kind == "gap" else size
+        return f"{WORDS.get(self.kind, self.kind)}{place}{size}" + (f" ({self.count} frames)" if self.count > 1 else "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

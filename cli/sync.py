@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ..capture.clock import ClockModel
     from ..capture.clock_faults import ClockFinding
 
-MOST_LINES = 30
-
 
 def sync(
     report: Reporter,
@@ -81,17 +79,7 @@ def _tell(report: Reporter, findings: tuple[ClockFinding, ...]) -> None:
 
 
 def _words(finding: ClockFinding) -> str:
-    what = {
-        "duplicate": "a stamp came twice", "backward": "a stamp ran backward", "runaway": "a stamp ran away",
-        "jump": "the clock jumped", "restart": "the device started anew", "gap": "frames are missing",
-        "drops": "single frames are missing", "host_step": "the clock of the host was set",
-        "unknown": "unknown",
-    }.get(finding.kind, finding.kind)  # fmt: skip
-    place = "" if finding.position < 0 else f" at frame position {finding.position}"
-    size = f" by {finding.size_ns * 1e-9:+.4f} s" if finding.kind in ("jump", "host_step", "restart") else ""
-    size = f" for {finding.size_ns * 1e-9:.2f} s" if finding.kind == "gap" else size
-    count = f" ({finding.count} frames)" if finding.count > 1 else ""
-    return f"{finding.camera_id or 'all cameras'}: {what}{place}{size}{count}: {finding.done}"
+    return f"{finding.camera_id or 'all cameras'}: {finding.told()}: {finding.done}"
 
 
 verb = sync

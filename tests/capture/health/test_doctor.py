@@ -3,9 +3,11 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
-from ortwin.capture.camera import CameraRig, Intrinsics
+from ortwin.capture.camera import CameraModel, CameraRig, Intrinsics
+from ortwin.capture.clock_source import ClockSource
 from ortwin.capture.geometry import SE3
 from ortwin.capture.health.depth import check_depth
 from ortwin.capture.health.examine import examine
@@ -16,10 +18,12 @@ from ortwin.capture.health.rig import AS_GIVEN, READINGS, best_reading, check_ri
 from ortwin.capture.health.times import check_times
 from ortwin.capture.static_view import static_view
 from ortwin.capture.storage import RecordingWriter, open_recording
+from ortwin.capture.sync_clocks import find_clocks, write_clocks
 from ortwin.cli.app import run
 from ortwin.datasets.small_room import SimulationConfig, simulate
 
 SECOND_NS = 1_000_000_000
+TINY = Intrinsics(20.0, 20.0, 7.5, 7.5, 16, 16)
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +159,21 @@ def test_stamps_that_run_backwards_are_counted(spoiled, sound):
     times = sound.timestamps_ns("cam_1")
     texts = said(spoiled(stamp=lambda name, k, t: int(times[3]) if (name, k) == ("cam_1", 5) else t), check_times)
     assert any("1 time stamps run backwards and 0 are double" in text for text in texts)
+
+
+def test_a_clock_that_jumped_is_named_until_it_was_put_right(tmp_path):
+    path, count = tmp_path / "jumped.recording", 200
+    with RecordingWriter(path, [CameraModel(name, TINY, None, SE3.identity()) for name in ("cam_1", "cam_2")], fps=10.0,
+                         source={}) as writer:  # fmt: skip
+        pixel = cv2.imencode(".jpg", np.zeros((TINY.height_px, TINY.width_px, 3), np.uint8))[1].tobytes()
+        for k in range(count):
+            host_ns = k * SECOND_NS // 10 + 30_000_000 + k % 7 * 1_000_000
+            for name, jump_ns in (("cam_1", 500_000_000 * (k >= 100)), ("cam_2", 0)):
+                writer.append(name, k, 77 * SECOND_NS + k * SECOND_NS // 10 + jump_ns, host_ns, None, pixel)
+    texts = said(open_recording(path), check_times)
+    assert len(texts) == 1 and "camera cam_1: the clock jumped at frame position 100 by +0.50" in texts[0]
+    write_clocks(open_recording(path), find_clocks(open_recording(path), ClockSource.HOST).clocks)
+    assert said(open_recording(path), check_times) == []
 
 
 def test_cameras_that_never_ran_together_are_named(spoiled):

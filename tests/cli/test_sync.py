@@ -1,0 +1,104 @@
+"""ortwin sync: what it says, what it writes, and that a dry run writes nothing."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from ortwin.capture.camera import CameraModel, Intrinsics
+from ortwin.capture.clock import ClockModel
+from ortwin.capture.clock_file import read_clocks
+from ortwin.capture.geometry import SE3
+from ortwin.capture.storage import RecordingWriter, open_recording
+from ortwin.capture.sync import synchronize
+from ortwin.cli.app import run
+
+TINY = Intrinsics(20.0, 20.0, 7.5, 7.5, 16, 16)
+NAMES = ("cam_1", "cam_2")
+COUNT, STEP_NS, JUMP_NS = 300, 100_000_000, 500_000_000
+AT_FRAME, FALSE_FRAME = 150, 40
+WAIT_NS = 2_000_000
+
+
+def filmed(path, with_host=True):
+    """Two cameras at 10 Hz that count from elsewhere; cam_1 jumps at one frame, cam_2 has one stamp twice."""
+    picture = cv2.imencode(".jpg", np.zeros((TINY.height_px, TINY.width_px, 3), np.uint8))[1].tobytes()
+    cameras = [CameraModel(name, TINY, None, SE3.identity()) for name in NAMES]
+    waits_ns = np.rint(np.random.default_rng(4).exponential(WAIT_NS, (COUNT, 2))).astype(np.int64).tolist()
+    with RecordingWriter(path, cameras, fps=10.0, source={}) as writer:
+        for k in range(COUNT):
+            stamps_ns = (
+                7_000_000_000 + k * STEP_NS + JUMP_NS * (k >= AT_FRAME),
+                90_000_000_000 + (k - (k == FALSE_FRAME)) * STEP_NS,
+            )
+            for name, device_ns, wait_ns in zip(NAMES, stamps_ns, waits_ns[k], strict=True):
+                host_ns = k * STEP_NS + 30_000_000 + wait_ns if with_host else None
+                writer.append(name, k, device_ns, host_ns, None, picture)
+    return path
+
+
+@pytest.fixture
+def recording(tmp_path):
+    return filmed(tmp_path / "case.recording")
+
+
+def files(path):
+    return {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_clocks_are_written_and_put_the_frames_together(recording, capsys):
+    assert run(["sync", str(recording)]) == 0
+    out = capsys.readouterr().out
+    assert "cam_1: the clock jumped at frame position 150" in out
+    assert "cam_2: a stamp came twice at frame position 40" in out
+    clocks = read_clocks(recording / "clocks.json")
+    assert [piece.from_position for piece in clocks["cam_1"].pieces] == [0, AT_FRAME]
+    assert clocks["cam_2"].excluded == (FALSE_FRAME,)
+    stored = open_recording(recording)
+    assert dict(stored.clocks) == clocks
+    # Both were exposed at k * STEP_NS: each line errs by less than a few of the least waits, which are WAIT_NS / n.
+    apart_ns = stored.timestamps_ns("cam_1") - stored.timestamps_ns("cam_2")
+    assert np.abs(np.delete(apart_ns, FALSE_FRAME)).max() < 2 * 100 * WAIT_NS / AT_FRAME
+    assert np.abs(np.diff(stored.timestamps_ns("cam_1")) - STEP_NS).max() < 2 * 100 * WAIT_NS / AT_FRAME
+
+
+def test_json_lists_every_finding(recording, capsys):
+    assert run(["sync", str(recording), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["source"] == "host" and document["written"] is True
+    told = [(finding["camera_id"], finding["kind"], finding["position"]) for finding in document["findings"]]
+    assert ("cam_1", "jump", AT_FRAME) in told and ("cam_2", "duplicate", FALSE_FRAME) in told
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(recording, capsys):
+    before = files(recording)
+    assert run(["sync", str(recording), "--dry-run", "--json"]) == 0
+    dry = json.loads(capsys.readouterr().out)
+    assert dry["written"] is False and dry["next"] == [f"ortwin sync {recording}"]
+    assert files(recording) == before
+    assert run(["sync", str(recording), "--json"]) == 0
+    wet = json.loads(capsys.readouterr().out)
+    assert wet["clocks"] == dry["clocks"] and wet["findings"] == dry["findings"]
+
+
+def test_only_clocks_json_changes(recording):
+    before = files(recording)
+    assert run(["sync", str(recording)]) == 0
+    after = files(recording)
+    assert after.keys() == before.keys()
+    assert {file.name for file in after if after[file] != before[file]} <= {"clocks.json", "manifest.json"}
+
+
+def test_a_recording_that_nobody_synchronized_has_these_clocks_already(recording):
+    stored = open_recording(recording)
+    unsynced, positions = dict(stored.clocks), synchronize(stored).positions
+    assert FALSE_FRAME not in positions[:, 1]
+    assert run(["sync", str(recording)]) == 0
+    assert dict(open_recording(recording).clocks) == unsynced
+
+
+def test_without_host_stamps_the_way_is_named(tmp_path, capsys):
+    path = filmed(tmp_path / "deaf.recording", with_host=False)
+    assert run(["sync", str(path)]) == 3
+    assert "--from content" in capsys.readouterr().err
+    assert open_recording(path).clocks["cam_1"] == ClockModel()
