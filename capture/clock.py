@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -100,6 +100,11 @@ class ClockModel:
     def rig_ns_of(self, device_ns: int) -> int:
         """One device time to rig time, ns."""
         return int(self.rig_ns(np.array([device_ns], dtype=np.int64))[0])
+
+    def moved(self, later_ns: int) -> ClockModel:
+        """The same clock with all rig times later by so much, ns."""
+        pieces = tuple(replace(piece, offset_ns=piece.offset_ns + later_ns) for piece in self.pieces)
+        return replace(self, offset_ns=self.offset_ns + later_ns, pieces=pieces)
 
     def piece_of(self, position: int) -> ClockPiece | None:
         """The piece that holds for a frame position; None where the clock is one line."""

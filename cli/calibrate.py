@@ -58,6 +58,9 @@ def calibrate(
     partial: Annotated[
         bool, typer.Option("--partial", help="Go on without cameras that no board joins to the others.")
     ] = False,
+    clocks: Annotated[
+        bool, typer.Option("--clocks", help="Correct the recording's clocks by the time offsets that the board told.")
+    ] = False,
 ) -> ExitCode:
     """Find where the cameras stand, refine their lenses, and compare their clocks, from a board in the hand.
 
@@ -65,19 +68,25 @@ def calibrate(
     The error on instants that had no part in the fit is always reported.
     """
     from ..capture.calibration.board_rig import calibrate_source
+    from ..capture.calibration.clock_offsets import corrected_clocks, known_offsets_ms
     from ..capture.calibration.rig_calibration import CalibrationConfig
     from ..capture.files import require_writable
     from ..capture.rig_file import write_rig
+    from ..capture.storage import open_recording
+    from ..capture.sync_clocks import write_clocks
 
     for target in (out, report_file):
         if target is not None:
             require_writable(target)
+    recording = open_recording(source) if clocks else None
     config = CalibrationConfig(intrinsics=intrinsics, timing=timing, allow_partial=partial)
     with report.progress(100, "calibrating") as bar:
         found = calibrate_source(
             source, board, config, start_file=rig, lens_file=lenses,
             progress=lambda step, share: bar(round(100 * share), 100, step),
         )  # fmt: skip
+    if recording is not None:
+        write_clocks(recording, corrected_clocks(recording.clocks, known_offsets_ms(found.report)))
     write_rig(out, found.rig)
     if report_file is not None:
         _write_report(found.report, report_file)
