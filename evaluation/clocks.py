@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ..capture.clock import ClockModel
+from ..capture.clock import ClockModel, ClockPiece
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,19 @@ class ClockScores:
 def score_clocks(
     clocks: Mapping[str, ClockModel], true_clocks: Mapping[str, ClockModel], times_ns: np.ndarray
 ) -> ClockScores | None:
-    """Score clocks at the instants (t,) int64 rig time; None where no camera is known to both."""
+    """Score clocks at the instants (t,) int64 rig time; None where no camera is known to both.
+
+    A clock that was set back tells some times twice. At these an instant says nothing about a clock, and is left out.
+    """
     names = [name for name in true_clocks if name in clocks]
     if not names or not len(times_ns):
         return None
-    error_ns = np.stack([clocks[n].rig_ns(device_ns(true_clocks[n], times_ns)) - times_ns for n in names])
-    error_ms = error_ns * 1e-6
-    drift_ppm = np.array([clocks[n].drift_ppm - true_clocks[n].drift_ppm for n in names])
+    true_ns = {n: device_ns(true_clocks[n], times_ns) for n in names}
+    known = np.logical_and.reduce([_once(true_clocks[n], true_ns[n]) for n in names])
+    if not known.any():
+        return None
+    error_ms = np.stack([clocks[n].rig_ns(true_ns[n])[known] - times_ns[known] for n in names]) * 1e-6
+    drift_ppm = np.array([_drift_ppm(clocks[n], true_ns[n]) - _drift_ppm(true_clocks[n], true_ns[n]) for n in names])
     common_ms = float(np.median(error_ms.mean(axis=1)))
     offset_ms, drift_ppm = error_ms.mean(axis=1) - common_ms, drift_ppm - np.median(drift_ppm)
     skews = [np.abs(error_ms[i] - error_ms[k]) for i, k in combinations(range(len(names)), 2)]
@@ -67,6 +73,31 @@ def score_clocks(
 
 def device_ns(clock: ClockModel, rig_ns: np.ndarray) -> np.ndarray:
     """(t,) int64 the device times at which a clock reads these rig times, to the nanosecond."""
-    since_ns = rig_ns - clock.offset_ns - clock.reference_ns
-    rate = clock.drift_ppm * 1e-6
-    return clock.reference_ns + since_ns - np.rint(since_ns * (rate / (1 + rate))).astype(np.int64)
+    found_ns = _inverse(clock, rig_ns)
+    for number, piece in enumerate(clock.pieces):
+        begin_ns = piece.rig_ns(np.array([piece.from_device_ns]))[0]
+        here = slice(None) if number == 0 else rig_ns >= begin_ns
+        found_ns[here] = _inverse(piece, rig_ns[here])
+    return found_ns
+
+
+def _inverse(line: ClockModel | ClockPiece, rig_ns: np.ndarray) -> np.ndarray:
+    since_ns = rig_ns - line.offset_ns - line.reference_ns
+    rate = line.drift_ppm * 1e-6
+    return line.reference_ns + since_ns - np.rint(since_ns * (rate / (1 + rate))).astype(np.int64)
+
+
+def _once(clock: ClockModel, at_ns: np.ndarray) -> np.ndarray:
+    """(t,) bool, whether a clock tells these device times (t,), given in the order of time, only once."""
+    if not clock.pieces:
+        return np.ones(len(at_ns), dtype=bool)
+    least_later = np.minimum.accumulate(at_ns[::-1])[::-1]
+    return (at_ns <= least_later) & (at_ns >= np.maximum.accumulate(at_ns))
+
+
+def _drift_ppm(clock: ClockModel, at_ns: np.ndarray) -> float:
+    """The mean drift at device times (t,); as for rig times, the last piece that began by then holds."""
+    drift_ppm = np.full(len(at_ns), clock.pieces[0].drift_ppm if clock.pieces else clock.drift_ppm)
+    for piece in clock.pieces[1:]:
+        drift_ppm[at_ns >= piece.from_device_ns] = piece.drift_ppm
+    return float(drift_ppm.mean()) if clock.pieces else clock.drift_ppm

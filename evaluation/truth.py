@@ -37,6 +37,7 @@ from ..capture.geometry import SE3
 from ..capture.rig_file import pose_from_json
 from ..reconstruction.ply import read_ply
 from ..reconstruction.state import Fixture, OrientedBox, Zone
+from .true_clock import clock_with_jumps
 from .truth_shapes import read_body, read_tip_m, read_tool_shape
 
 
@@ -200,8 +201,12 @@ def _clocks(folder: Path) -> dict[str, ClockModel] | None:
     rows = _rows(folder / "clocks.csv")
     if rows is None:
         return None
+    jumps = (_json(folder / "faults.json") or {}).get("clock_jumps", [])
     return {
-        row["camera_id"]: ClockModel(int(row["offset_ns"]), float(row["drift_ppm"]), int(row.get("reference_ns") or 0))
+        row["camera_id"]: clock_with_jumps(
+            ClockModel(int(row["offset_ns"]), float(row["drift_ppm"]), int(row.get("reference_ns") or 0)),
+            [jump for jump in jumps if jump["camera_id"] == row["camera_id"]],
+        )
         for row in rows
     }
 

@@ -166,6 +166,14 @@ class Schedule:
         shots = [shot for one in self.shots.values() for shot in one if shot.delivered]
         return iter(sorted(shots, key=lambda shot: (shot.rig_ns, shot.camera_id)))
 
+    def _jump_entry(self, jump: ClockJump) -> dict[str, Any]:
+        """A jump, and the position and stamp of the first recorded frame after it that is not false (-1 = none)."""
+        recorded = [shot for shot in self.shots[jump.camera_id] if shot.delivered]
+        later = (k for k, s in enumerate(recorded) if s.rig_ns >= jump.rig_ns and s.state in ("ok", "corrupt"))
+        position = next(later, -1)
+        stamp_ns = recorded[position].device_ns if position >= 0 else 0
+        return {**asdict(jump), "position": position, "device_ns": stamp_ns}
+
     def to_json(self) -> dict[str, Any]:
         """What went wrong, as truth/faults.json holds it: times in ns of rig time, and every frame that is not ok."""
         return {
@@ -177,7 +185,7 @@ class Schedule:
                 {"camera_id": bump.camera_id, "rig_ns": bump.rig_ns, **_pose_entry(bump.world_from_camera)}
                 for bump in self.bumps
             ],
-            "clock_jumps": [asdict(jump) for jump in self.clock_jumps],
+            "clock_jumps": [self._jump_entry(jump) for jump in self.clock_jumps],
             "host_stalls": [{"begin_ns": begin_ns, "end_ns": end_ns} for begin_ns, end_ns in self.stalls_ns],
             "frames": [
                 {"camera_id": shot.camera_id, "index": shot.index, "rig_ns": shot.rig_ns, "state": shot.state}

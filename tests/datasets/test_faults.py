@@ -11,6 +11,7 @@ from ortwin.capture.geometry import look_at
 from ortwin.datasets.simulated_or.camera_presets import PRESETS
 from ortwin.datasets.simulated_or.clocks import CameraClock, ClockConfig, draw_clocks
 from ortwin.datasets.simulated_or.faults import FaultConfig, Schedule, schedule, spoil
+from ortwin.evaluation.true_clock import clock_with_jumps
 
 KIND = PRESETS["azure_kinect_nfov"]
 RIG = CameraRig(
@@ -148,3 +149,16 @@ def test_impossible_faults_are_refused():
     for change in ({"drop_share": 1.5}, {"num_gaps": -1}, {"bump_m": float("nan")}):
         with pytest.raises(ConfigError):
             FaultConfig(**change)
+
+
+@pytest.mark.parametrize("jump_s", [0.5, -0.5])
+def test_a_clock_that_jumps_is_told_so_that_its_stamps_can_be_undone(jump_s):
+    plan = planned(FaultConfig(num_clock_jumps=3, clock_jump_s=jump_s, drop_share=0.1, duplicate_share=0.05))
+    told = plan.to_json()["clock_jumps"]
+    assert len(told) == 3
+    for name, shots in plan.shots.items():
+        recorded = [shot for shot in shots if shot.delivered]
+        clock = clock_with_jumps(plan.clocks[name].model, [jump for jump in told if jump["camera_id"] == name])
+        rig_ns = clock.frames_ns(np.array([shot.device_ns for shot in recorded]))
+        good = np.array([shot.state == "ok" for shot in recorded])
+        assert np.abs(rig_ns - [shot.rig_ns for shot in recorded])[good].max() <= 1

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ortwin.capture.clock import ClockModel
 from ortwin.evaluation.clocks import device_ns, score_clocks
+from ortwin.evaluation.true_clock import clock_with_jumps
 
 EPOCH_NS = 1_700_000_000_000_000_000
 TRUE = {
@@ -53,3 +54,41 @@ def test_what_is_missing_is_counted():
     assert scores.num_missing == 2
     assert scores.pair_skew_p95_ms is None
     assert score_clocks({}, TRUE, TIMES_NS) is None
+
+
+FRAME, STEP_NS = 40, 100_000_000
+
+
+def jumped(jump_ns: int, position: int = FRAME) -> ClockModel:
+    """The clock of cam_2 that is later by `jump_ns` from the frame at an instant on."""
+    line = TRUE["cam_2"]
+    stamp_ns = int(device_ns(line, TIMES_NS[position : position + 1])[0]) + jump_ns
+    jump = {"rig_ns": position * STEP_NS - 1, "jump_ns": jump_ns, "position": position, "device_ns": stamp_ns}
+    return clock_with_jumps(line, [jump])
+
+
+@pytest.mark.parametrize("jump_ns", [500_000_000, -500_000_000])
+def test_a_clock_that_truly_jumped_is_followed(jump_ns):
+    true = jumped(jump_ns)
+    stamps_ns = device_ns(TRUE["cam_2"], TIMES_NS) + np.where(np.arange(101) >= FRAME, jump_ns, 0)
+    assert np.abs(true.frames_ns(stamps_ns) - TIMES_NS).max() <= 1
+    assert np.abs(device_ns(true, TIMES_NS) - stamps_ns).max() <= 1
+
+
+@pytest.mark.parametrize("jump_ns", [500_000_000, -500_000_000])
+def test_who_finds_the_jump_is_right_and_who_does_not_is_wrong_by_it(jump_ns):
+    true = {**TRUE, "cam_2": jumped(jump_ns)}
+    found = score_clocks(true, true, TIMES_NS)
+    assert found.offset_ms == pytest.approx(0, abs=1e-5) and found.pair_skew_p95_ms == pytest.approx(0, abs=1e-5)
+    missed = score_clocks({**true, "cam_2": TRUE["cam_2"]}, true, TIMES_NS)
+    # The clock runs 390 ppm fast, and so does what it is wrong by.
+    assert missed.pair_skew_p95_ms == pytest.approx(500 * (1 - 390e-6), abs=1e-3)
+    # It is wrong from the jump on; the times that a clock tells twice when it was set back are no part of the mean.
+    told_twice = 2 * 500_000_000 // STEP_NS if jump_ns < 0 else 0
+    wrong, all_instants = 101 - FRAME - told_twice // 2, 101 - told_twice
+    assert abs(missed.cameras["cam_2"].offset_ms) == pytest.approx(500 * wrong / all_instants, rel=0.03)
+
+
+def test_a_jump_after_which_nothing_was_recorded_changes_nothing():
+    jump = {"rig_ns": 5, "jump_ns": 7, "position": -1, "device_ns": 0}
+    assert clock_with_jumps(TRUE["cam_1"], [jump]) is TRUE["cam_1"]
