@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ortwin.capture.errors import InputError
-from ortwin.capture.sync import synchronize
+from ortwin.capture.sync import SyncTable, synchronize
 
 STEP_NS = 100_000_000
 
@@ -74,3 +74,53 @@ def test_of_double_stamps_the_first_is_kept():
 def test_nothing_to_synchronize_is_said():
     with pytest.raises(InputError, match="no frames"):
         synchronize(Stamps(a=[]))
+
+
+class Screened(Stamps):
+    """Cameras of which some frames have false stamps."""
+
+    def __init__(self, false: dict[str, list[int]], **times_ns: list[int]) -> None:
+        super().__init__(**times_ns)
+        self._false = false
+
+    def excluded(self, camera_id: str) -> np.ndarray:
+        return np.isin(np.arange(len(self.cameras[camera_id])), self._false.get(camera_id, []))
+
+
+def test_frames_with_false_stamps_are_in_no_instant_and_change_none():
+    times = [0, STEP_NS, 2 * STEP_NS, 3 * STEP_NS]
+    table = synchronize(Screened({"b": [1]}, a=times, b=[0, 90 * STEP_NS, 2 * STEP_NS, 3 * STEP_NS]))
+    assert table.times_ns.tolist() == times
+    assert table.positions[:, 1].tolist() == [0, -1, 2, 3]
+    assert table.position(1, "a") == 1
+
+
+def test_a_camera_without_a_true_stamp_is_absent_throughout():
+    table = synchronize(Screened({"b": [0, 1]}, a=[0, STEP_NS], b=[0, STEP_NS]))
+    assert table.positions[:, 1].tolist() == [-1, -1]
+    with pytest.raises(InputError, match="no frames"):
+        synchronize(Screened({"a": [0]}, a=[5]))
+
+
+def test_the_table_tells_frames_and_skews_of_an_instant():
+    table = synchronize(Stamps(a=[0, STEP_NS], b=[20_000_000]))
+    assert table.frames_at(0) == {"a": (0, -10_000_000), "b": (0, 10_000_000)}
+    assert table.frames_at(1) == {"a": (1, 0)}
+    assert table.skew_of(0, "b") == 10_000_000
+    assert table.skew_of(1, "a") == 0
+    assert table.skew_of(1, "b") is None
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=20, unique=True), st.integers(-(10**8), 11 * 10**8))
+def test_the_nearest_instant_is_nearest(times_ns, asked_ns):
+    times_ns = np.sort(np.array(times_ns, dtype=np.int64))
+    nothing = np.zeros((len(times_ns), 1), dtype=np.int64)
+    table = SyncTable(times_ns, ("a",), nothing, nothing)
+    assert abs(times_ns[table.instant_at(asked_ns)] - asked_ns) == np.abs(times_ns - asked_ns).min()
+
+
+def test_a_table_cannot_be_changed():
+    table = synchronize(Stamps(a=[0, STEP_NS]))
+    for values in (table.times_ns, table.positions, table.skew_ns):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 1
