@@ -1,5 +1,6 @@
 """Rig times are exact to the nanosecond, at today's Unix times too."""
 
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -61,3 +62,20 @@ def test_a_clock_in_pieces_survives_its_file_and_takes_false_frames_between_thei
     stamps_ns = np.array([0, 10, 10, 5, 15])
     assert clock.frames_ns(stamps_ns).tolist() == [100, 110, 558, 1005, 1015]
     assert clock.excluded_mask(5).tolist() == [False, False, True, False, False]
+
+
+@pytest.mark.parametrize("value", [{"offset_ns": 5}, {"offset_ns": 5, "drift_ppm": 2.0, "reference_ns": 9}])
+def test_a_file_from_before_clocks_had_pieces_is_read(tmp_path, value):
+    (tmp_path / "clocks.json").write_text(json.dumps({"a": value}))
+    clock = read_clocks(tmp_path / "clocks.json")["a"]
+    assert clock == ClockModel(**value) and not clock.pieces and not clock.excluded
+    stamps_ns = np.array([9, 1_000_009])
+    assert clock.frames_ns(stamps_ns).tolist() == [14, 1_000_014 + round(value.get("drift_ppm", 0.0))]
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": {"offset": 3}}', '{"a": {"pieces": [{"from_position": 0}]}}'])
+def test_a_damaged_file_is_named(tmp_path, text):
+    (tmp_path / "clocks.json").write_text(text)
+    with pytest.raises(InputError, match="cannot be read") as caught:
+        read_clocks(tmp_path / "clocks.json")
+    assert "clocks.json" in str(caught.value)
