@@ -2,9 +2,9 @@
 
     python benchmarks/bench_clocks.py [--seeds 10] [--seconds 600] [--scenario knee_replacement]
 
-Stamps are those of the simulated operating room. What the cameras see is the silhouette of its moving people (bodies of
-discs along the limbs, no occlusion by furniture), at the true time of each exposure, on a small image: rendering ten
-minutes of depth for many seeds would take hours, and only the shares of blocks of the image are wanted.
+Stamps are those of the simulated operating room. What the cameras see is the depth of its moving people before a wall
+(bodies of discs along the limbs, no occlusion by furniture), at the true time of each exposure, on a small image:
+rendering ten minutes of depth for many seeds would take hours, and only the share of pixels that change is wanted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from ortwin.capture.camera import Camera, CameraRig
 from ortwin.capture.clock import ClockModel
 from ortwin.capture.content_sync import content_clocks, shift_clocks
-from ortwin.capture.motion_energy import MotionEnergy
+from ortwin.capture.motion_energy import LEAST_SIGMA_M, SIGMA_SHARE_PER_M, MotionEnergy, moved_share
 from ortwin.capture.sync_clocks import host_report
 from ortwin.datasets.simulated_or.clocks import CameraClock, ClockConfig, draw_clocks
 from ortwin.datasets.simulated_or.faults import FaultConfig, Schedule, schedule
@@ -44,6 +44,7 @@ LIMBS = (
     (0, 6),
 )
 RADIUS_M, WIDTH_PX, HEIGHT_PX, FPS = 0.13, 64, 56, 10.0
+WALL_M = 5.0
 STEP_S = 1 / 5
 
 
@@ -88,37 +89,36 @@ def walkers(seed: int, seconds: float, people: int = 3) -> tuple[np.ndarray, np.
     return times, joints
 
 
-def blocks_of(camera: Camera, joints_m: np.ndarray, rng: np.random.Generator, blocks: int = 4) -> np.ndarray:
-    """(b * b,) share of each block of a small depth image that people at joints (p, 17, 3) fill, with some noise."""
+def depth_of(camera: Camera, joints_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(h, w) small depth image, m, of people at joints (p, 17, 3) before a wall, with noise."""
     lens = camera.depth or camera.color
-    camera_from_world = camera.world_from_camera.inverse()
     ends = joints_m[np.isfinite(joints_m).all(axis=(1, 2))]
-    share = np.zeros((HEIGHT_PX, WIDTH_PX), dtype=bool)
+    image = np.full((HEIGHT_PX, WIDTH_PX), WALL_M)
     if len(ends):
         points = np.concatenate(
             [ends[:, a] * (1 - s) + ends[:, b] * s for a, b in LIMBS for s in (0.0, 0.33, 0.67, 1.0)]
         )
-        local = camera_from_world.apply(points)
+        local = camera.world_from_camera.inverse().apply(points)
         local = local[local[:, 2] > 0.3]
+        local = local[np.argsort(-local[:, 2])]
         scale = WIDTH_PX / lens.width_px
         u = (lens.fx_px * local[:, 0] / local[:, 2] + lens.cx_px) * scale
         v = (lens.fy_px * local[:, 1] / local[:, 2] + lens.cy_px) * HEIGHT_PX / lens.height_px
         radius = lens.fx_px * RADIUS_M / local[:, 2] * scale
-        rows, columns = np.indices((HEIGHT_PX, WIDTH_PX))
-        inside = (u > -9) & (u < WIDTH_PX + 9) & (v > -9) & (v < HEIGHT_PX + 9)
-        for x, y, r in zip(u[inside], v[inside], radius[inside], strict=True):
-            top, left = max(int(y - r), 0), max(int(x - r), 0)
-            part = slice(top, int(y + r) + 2), slice(left, int(x + r) + 2)
-            share[part] |= (rows[part] - y) ** 2 + (columns[part] - x) ** 2 < r * r
-    flips = rng.random(share.shape) < np.where(share, 0.05, 0.002)
-    share ^= flips
-    return share.reshape(blocks, HEIGHT_PX // blocks, blocks, WIDTH_PX // blocks).mean(axis=(1, 3)).ravel()
+        rows, columns = np.mgrid[:HEIGHT_PX, :WIDTH_PX]
+        inside = np.logical_and.reduce([u > -9, u < WIDTH_PX + 9, v > -9, v < HEIGHT_PX + 9])
+        for x, y, r, z in zip(u[inside], v[inside], radius[inside], local[inside, 2], strict=True):
+            part = slice(max(int(y - r), 0), int(y + r) + 2), slice(max(int(x - r), 0), int(x + r) + 2)
+            near = np.less((rows[part] - y) ** 2 + (columns[part] - x) ** 2, r * r)
+            image[part] = np.where(near, z, image[part])
+    sigma = (LEAST_SIGMA_M + SIGMA_SHARE_PER_M * image**2) / 2
+    return image + sigma * rng.normal(size=image.shape)
 
 
 def energies(rig: CameraRig, plan: Schedule, times: np.ndarray, joints: np.ndarray) -> dict[str, MotionEnergy]:
     """What each camera sees in each delivered frame."""
     flat = np.nan_to_num(joints.reshape(len(times), -1))
-    spline, there = CubicSpline(times, flat), np.isfinite(joints).all(axis=(2, 3))
+    spline, there = CubicSpline(times, flat), np.asarray(np.isfinite(joints).all(axis=(2, 3)))
     found = {}
     for number, name in enumerate(rig.cameras):
         rng = np.random.default_rng([number, 3])
@@ -126,8 +126,12 @@ def energies(rig: CameraRig, plan: Schedule, times: np.ndarray, joints: np.ndarr
         poses = spline(rig_s).reshape(len(rig_s), *joints.shape[1:])
         k = np.searchsorted(times, rig_s)
         poses[~(there[k] & there[k - 1])] = np.nan
-        rows = np.stack([blocks_of(rig[name], pose, rng) for pose in poses])
-        found[name] = MotionEnergy(name, np.arange(len(rows)), rows)
+        before, moved = depth_of(rig[name], poses[0], rng), [np.nan]
+        for pose in poses[1:]:
+            image = depth_of(rig[name], pose, rng)
+            moved.append(moved_share(before, image, depth=True))
+            before = image
+        found[name] = MotionEnergy(name, np.arange(len(moved)), np.array(moved))
     return found
 
 
@@ -207,7 +211,7 @@ def main() -> None:
         alike = {n: (d, h - clocks[n].host_delay_ns) for n, (d, h) in stamps.items()}
         started = time.process_time()
         report = host_report(alike)
-        row = {"seed": seed, "host_alike": score(dict(report.clocks), plan, clocks)}
+        row: dict[str, Any] = {"seed": seed, "host_alike": score(dict(report.clocks), plan, clocks)}
         row["host_jumps"] = jumps_found(report.findings, plan)
         row["host_cpu_s"] = time.process_time() - started
         report = host_report(stamps)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from .content_clock import FAST_S, Series, likelihood
 
 WINDOW_S = 90.0
 GRID_S = 0.04
 LEAST_JUMP_S = 0.08
-LEAST_GAIN = 12.0
-CHANCES = 8.0
-AROUND_S = 1.0
+LEAST_GAIN = 30.0
+LEAST_SHARE = 0.25
+AROUND_S, FALSE_S = 1.0, 0.3
 
 
 def jump_at(
@@ -23,11 +22,13 @@ def jump_at(
     bounds_s: tuple[float, float],
     series: Mapping[str, Series],
     start_s: Mapping[str, float],
+    *,
+    broken: bool = False,
 ) -> tuple[float, float] | None:
     """By how much a camera's clock jumped at a moment, and how sure that is; None where it did not, or nobody knows.
 
     The likelihood of a jump of any size is compared with that of none; beforehand the clocks may be right before the
-    moment or after it.
+    moment, after it, or, about another jump, on neither side.
 
     Args:
         camera_id: whose clock.
@@ -35,6 +36,7 @@ def jump_at(
         bounds_s: the least and the largest jump to try, s; a jump forward is shorter than the silence.
         series: of all cameras that are linked to it, itself included.
         start_s: by camera, common minus own time.
+        broken: the clock is known to have jumped, and the question is only how far; no change is an answer then.
 
     Returns:
         The jump, s, and its gain of log-likelihood.
@@ -43,26 +45,17 @@ def jump_at(
     sizes = np.arange(bounds_s[0], bounds_s[1], GRID_S)
     before = np.array([_gain(camera_id, at_s, size, 0.0, series, start_s, others) for size in sizes])
     after = np.array([_gain(camera_id, at_s, size, -size, series, start_s, others) for size in sizes])
-    none = _gain(camera_id, at_s, 0.0, 0.0, series, start_s, others)
+    shifts = np.concatenate([[0.0], sizes, -sizes])
+    none = max(_gain(camera_id, at_s, 0.0, shift, series, start_s, others) for shift in shifts)
     best = np.maximum(before, after)
     k = int(np.argmax(best))
-    # Many sizes are tried, and each gains something by chance.
-    chance = 1.4826 * float(np.median(np.abs(best - np.median(best))))
-    if best[k] - none < max(LEAST_GAIN, CHANCES * chance) or abs(sizes[k]) < LEAST_JUMP_S:
+    if broken:
+        none = float(np.median(best[np.abs(sizes - sizes[k]) > FALSE_S]))
+    elif abs(sizes[k]) < LEAST_JUMP_S:
+        return None
+    if best[k] - none < max(LEAST_GAIN, LEAST_SHARE * best[k]):
         return None
     return float(sizes[k]), float(best[k] - none)
-
-
-def refined_jump(
-    camera_id: str, at_s: float, size_s: float, series: Mapping[str, Series], start_s: Mapping[str, float]
-) -> float:
-    """A jump, s, found to a fraction of a frame where the clocks hold before it; near `size_s`."""
-    others = [name for name in series if name != camera_id]
-    found = minimize_scalar(
-        lambda size: -_gain(camera_id, at_s, size, 0.0, series, start_s, others, 4 * WINDOW_S),
-        bounds=(size_s - 0.06, size_s + 0.06), method="bounded", options={"xatol": 2e-4},
-    )  # fmt: skip
-    return float(np.asarray(found.x))
 
 
 def _gain(

@@ -13,7 +13,7 @@ from .arrays import Times
 from .clock import ClockModel, ClockPiece
 from .clock_faults import GAP_STEPS, ClockFinding, ScreenedStamps, screen_stamps, silences
 from .content_clock import ContentFit, Series, coarse_lag, fit_content, moves_alike, series_of
-from .content_jumps import jump_at, refined_jump
+from .content_jumps import jump_at
 from .errors import InputError
 from .motion_energy import MotionEnergy, motion_energy
 
@@ -50,7 +50,7 @@ class OwnTime:
 def energies_of(
     recording: StoredRecording, progress: Callable[[str, float], None] = lambda _s, _p: None
 ) -> dict[str, MotionEnergy]:
-    """The foreground of every camera that has frames."""
+    """What moves before every camera that has frames."""
     found = {}
     for name in recording.cameras:
         if len(recording.device_ns(name)):
@@ -83,12 +83,10 @@ def content_clocks(
         series = {n: s for n, s in series.items() if n in start_s}
     fit = None
     for _ in range(2 if len(start_s) > 1 else 0):
-        fit = fit_content(series, start_s)
-        own = _refined(own, energies, fit)
-        series = {n: s for n, s in _series(own, energies).items() if n in start_s}
+        fit = fit_content(series, start_s, {n: _jump_times(own[n]) for n in series})
+        own = {**own, **{n: _refined(own[n], fit.jump_s[n]) for n in fit.names}}
+        series = {n: s for n, s in _series(own, energies).items() if n in fit.names}
         start_s = dict(zip(fit.names, fit.offset_s.tolist(), strict=True))
-    if fit is not None and any(own[n].jumps for n in fit.names):
-        fit = fit_content(series, start_s)
     clocks = {} if fit is None else _clocks(own, fit)
     for name, camera in own.items():
         findings += _findings(name, camera, known=name in clocks)
@@ -109,7 +107,7 @@ def shift_clocks(
         good = ~clock.excluded_mask(len(stamps[name][0]))[energy.positions]
         rig_ns = clock.frames_ns(stamps[name][0])[energy.positions[good]]
         base_ns = min(int(c.frames_ns(stamps[n][0])[0]) for n, c in clocks.items())
-        found = series_of((rig_ns - base_ns) * 1e-9, energy.blocks[good], _step_s(stamps))
+        found = series_of((rig_ns - base_ns) * 1e-9, energy.moved[good], _interval_s(stamps[name][0]))
         if found is not None:
             series[name] = found
     names = [n for n in series if any(moves_alike(series[n], series[o], 0.0) for o in series if o != n)]
@@ -136,21 +134,19 @@ def unlinked_error(where: str) -> InputError:
 
 
 def _series(own: Mapping[str, OwnTime], energies: Mapping[str, MotionEnergy]) -> dict[str, Series]:
-    step_s = float(np.median([camera.screened.interval_ns for camera in own.values()])) * 1e-9
     found = {}
     for name, camera in own.items():
         seen = np.isin(camera.screened.kept, energies[name].positions)
         rows = np.searchsorted(energies[name].positions, camera.screened.kept[seen])
-        series = series_of(camera.seconds[seen], energies[name].blocks[rows], min(step_s, 0.1))
+        series = series_of(camera.seconds[seen], energies[name].moved[rows], camera.screened.interval_ns * 1e-9)
         if series is not None:
             found[name] = series
     return found
 
 
-def _step_s(stamps: Stamps) -> float:
-    steps = [np.diff(device_ns) for device_ns, _ in stamps.values()]
-    positive = np.concatenate([s[s > 0] for s in steps])
-    return min(float(np.median(positive)) * 1e-9, 0.1)
+def _interval_s(device_ns: Times) -> float:
+    steps = np.diff(device_ns)
+    return float(np.median(steps[steps > 0])) * 1e-9
 
 
 def _linked(series: Mapping[str, Series]) -> dict[str, float]:
@@ -181,30 +177,28 @@ def _with_jumps(
     for k in np.flatnonzero((steps > GAP_STEPS * interval_ns) | (steps < 0)).tolist():
         step_s = min(float(steps[k]) * 1e-9, 5.0)
         most_s = step_s - 0.5e-9 * interval_ns if step_s > 0 else 5.0
-        jump = jump_at(name, float(seconds[k]), (-min(abs(step_s), 5.0) - 0.6, most_s), series, start_s)
+        bounds_s = -min(abs(step_s), 5.0) - 0.6, most_s
+        jump = jump_at(name, float(seconds[k]), bounds_s, series, start_s, broken=step_s < 0)
         if jump is not None:
             size_s = jump[0] + ((steps[k] - interval_ns) * 1e-9 if steps[k] < 0 else 0.0)
             found.append((int(kept[k + 1]), size_s))
     return replace(camera, jumps=tuple(found))
 
 
-def _refined(
-    own: Mapping[str, OwnTime], energies: Mapping[str, MotionEnergy], fit: ContentFit
-) -> dict[str, OwnTime]:  # fmt: skip
+def _jump_times(camera: OwnTime) -> list[float]:
+    """Own time of the first frame after each jump, less a little, s."""
+    before = [int(np.searchsorted(camera.screened.kept, position)) - 1 for position, _ in camera.jumps]
+    return [float(camera.seconds[k : k + 2].mean()) for k in before]
+
+
+def _refined(camera: OwnTime, more_s: tuple[float, ...]) -> OwnTime:
     """Jumps to a fraction of a frame: what the fit left at each is added to it."""
-    fresh = dict(own)
-    start_s = dict(zip(fit.names, fit.offset_s.tolist(), strict=True))
-    for name in fit.names:
-        for number, (position, size_s) in enumerate(own[name].jumps):
-            series = {n: s for n, s in _series(fresh, energies).items() if n in fit.names}
-            k = int(np.searchsorted(fresh[name].screened.kept, position))
-            more_s = refined_jump(name, float(fresh[name].seconds[k - 1]), 0.0, series, start_s)
-            jumps = list(fresh[name].jumps)
-            step_s = float(np.diff(own[name].device_ns[own[name].screened.kept])[k - 1]) * 1e-9
-            most_s = step_s - 0.2e-9 * own[name].screened.interval_ns
-            jumps[number] = (position, min(size_s + more_s, most_s))
-            fresh[name] = replace(fresh[name], jumps=tuple(jumps))
-    return fresh
+    kept, jumps = camera.screened.kept, []
+    for (position, size_s), more in zip(camera.jumps, more_s, strict=True):
+        k = int(np.searchsorted(kept, position))
+        step_s = float(camera.device_ns[kept[k]] - camera.device_ns[kept[k - 1]]) * 1e-9
+        jumps.append((position, min(size_s + more, step_s - 0.2e-9 * camera.screened.interval_ns)))
+    return replace(camera, jumps=tuple(jumps))
 
 
 def _clocks(own: Mapping[str, OwnTime], fit: ContentFit) -> dict[str, ClockModel]:
@@ -226,7 +220,10 @@ def _clocks(own: Mapping[str, OwnTime], fit: ContentFit) -> dict[str, ClockModel
             middle_ns = stamp_ns + round((fit.reference_s[number] - seconds[k]) * 1e9)
             offset_ns = zero_ns + round(float(common_s) * 1e9) - stamp_ns
             offset_ns += round(ppm * 1e-6 * (middle_ns - stamp_ns))
-            pieces.append(ClockPiece(position, stamp_ns, offset_ns, ppm, middle_ns, 1e9 * sigma_s, sigma_ppm, cross))
+            sizes = zip(camera.jumps, fit.jump_sigma_s[name], strict=True)
+            more = sum(sigma**2 for (at, _), sigma in sizes if at <= position)
+            offset_sigma_ns = 1e9 * float(np.sqrt(sigma_s**2 + more))
+            pieces.append(ClockPiece(position, stamp_ns, offset_ns, ppm, middle_ns, offset_sigma_ns, sigma_ppm, cross))
         head = pieces[0]
         clocks[name] = ClockModel(
             head.offset_ns, ppm, head.reference_ns, round(1e9 * sigma_s), tuple(pieces),

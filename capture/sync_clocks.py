@@ -68,7 +68,7 @@ def find_clocks(
             raise unlinked_error(str(recording.path))
         return replace(report, findings=(*report.findings, *(f for f in findings if f.kind == "unknown")))
     return ClockReport(clocks, tuple(findings), "content", {
-        name: round(1e3 * float(np.sqrt(fit.covariance[k, k])), 3) for k, name in enumerate(fit.names)
+        name: round(1e-6 * max(piece.offset_sigma_ns for piece in clock.pieces), 3) for name, clock in clocks.items()
     })  # fmt: skip
 
 
