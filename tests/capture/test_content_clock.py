@@ -127,6 +127,8 @@ def test_the_share_that_moved_counts_change_and_not_noise_nor_holes():
     assert moved_share(still, image, depth=True) == 0.0
     image[30:45, :40] = 2.0
     assert moved_share(still, image, depth=True) == pytest.approx(0.25)
+    flicker = np.where(np.arange(80) < 20, 1.5, 0.0) * np.ones((60, 1))
+    assert moved_share(still, image, depth=True, least=flicker) == pytest.approx(0.125)
 
 
 def test_likelihood_rises_with_correlation_and_is_none_without():
