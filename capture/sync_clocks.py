@@ -63,19 +63,27 @@ def find_clocks(
     if source == ClockSource.BOTH and report.source == "host":
         return _both(report, stamps, energies)
     clocks, findings, fit = content_clocks(stamps, energies)
-    if fit is None or not _sure(fit):
+    sigma_ms = {name: 1e-6 * _rms_sigma_ns(clock, stamps[name][0]) for name, clock in clocks.items()}
+    if fit is None or not _sure(fit, sigma_ms):
         if source == ClockSource.CONTENT:
             raise unlinked_error(str(recording.path))
         return replace(report, findings=(*report.findings, *(f for f in findings if f.kind == "unknown")))
-    return ClockReport(clocks, tuple(findings), "content", {
-        name: round(1e-6 * max(piece.offset_sigma_ns for piece in clock.pieces), 3) for name, clock in clocks.items()
-    })  # fmt: skip
+    return ClockReport(clocks, tuple(findings), "content", {name: round(ms, 3) for name, ms in sigma_ms.items()})
 
 
-def _sure(fit: ContentFit) -> bool:
+def _rms_sigma_ns(clock: ClockModel, device_ns: Times) -> float:
+    """Standard deviation of a camera's rig time, over all its frames: of offset, rate and jumps together."""
+    begins = [piece.from_position for piece in clock.pieces]
+    sigma_ns = [
+        piece.sigma_ns(device_ns[begin:end])
+        for piece, begin, end in zip(clock.pieces, begins, [*begins[1:], len(device_ns)], strict=True)
+    ]
+    return float(np.sqrt(np.mean(np.concatenate(sigma_ns) ** 2)))
+
+
+def _sure(fit: ContentFit, sigma_ms: Mapping[str, float]) -> bool:
     """Whether a fit to content may be used: its own sigma, and rates that a clock can have."""
-    sigma_s = np.sqrt(np.diag(fit.covariance)[: len(fit.names)])
-    return bool(sigma_s.max() < LEAST_SURE_S and np.ptp(fit.drift_ppm) < 2 * MOST_DRIFT_PPM)
+    return max(sigma_ms.values()) < 1e3 * LEAST_SURE_S and bool(np.ptp(fit.drift_ppm) < 2 * MOST_DRIFT_PPM)
 
 
 def _both(
