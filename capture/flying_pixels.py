@@ -2,9 +2,10 @@
 
 A sensor whose pixel sees two surfaces answers with a depth between them. Such a return has next to no companion: the
 pixels around it lie before or behind it. A return of a real surface, even of a thin or slanted one, has companions
-along it. So a return flies when too few returns around it lie on one surface with it and at least one beside it does
-not; a return that is alone because nothing beside it came back is left to others. (The edge tests of Sabov and
-Krueger 2008 and the vendors' filters compare depths along a line; counting over 5x5 pixels survives noise.)
+along it. Each return within 5x5 pixels therefore speaks for or against: by how far away it is, and by how much nearer
+or farther it reads. What they say is added up as log-odds, with weights that a logistic regression found; see
+`_flying_weights`. (The edge tests of Sabov and Krueger 2008 and the vendors' filters compare depths along a line; a
+sum over 5x5 pixels survives noise, and what is before and what is behind count differently.)
 """
 
 from __future__ import annotations
@@ -24,21 +25,18 @@ class FlyingPixelConfig:
 
     Args:
         enabled: whether flying pixels are taken away at all.
-        sigmas, floor_m: two returns of one surface differ by at most max(sigmas * sigma, floor) and its slant.
-        tangent: steepest slant of a surface, depth per width; 3 is an incidence of 72 degrees.
-        most_beside: a flying return has at most so many companions within 3x3 pixels.
-        most_around: and at most so many within 5x5 pixels.
-        share_around: and at most this share of the returns within 5x5 pixels.
+        sigmas, floor_m: differences of depth count in gates, a gate is max(sigmas * sigma, floor).
+        most_alike: a flying return is within one gate of at most so many of the four beside it.
+        least_evidence: a return flies when the log-odds that its neighbours add up to are above this; higher takes
+            fewer returns away, and more surely.
         noise: the frontal noise of the sensor.
     """
 
     enabled: bool = True
-    sigmas: float = 2.0
-    floor_m: float = 0.015
-    tangent: float = 3.0
-    most_beside: int = 1
-    most_around: int = 9
-    share_around: float = 0.25
+    sigmas: float = 4.0
+    floor_m: float = 0.03
+    most_alike: int = 2
+    least_evidence: float = 0.1
     noise: DepthNoise = field(default_factory=DepthNoise)
 
 
@@ -50,18 +48,20 @@ def find_flying(
     Args:
         depth_raw: (h, w) counts, 0 = no return.
         unit_m: metres per count.
-        lens: the depth lens.
+        lens: the depth lens; what is judged are pixels, so that it changes nothing today.
         config: see FlyingPixelConfig.
     """
     from ._flying_kernel import flying_returns
+    from ._flying_weights import EVIDENCE
 
     config = config or FlyingPixelConfig()
     if not config.enabled:
         return np.zeros(depth_raw.shape, dtype=bool)
     noise = config.noise
     return flying_returns(
-        depth_raw, unit_m, 1 / lens.fx_px, 1 / lens.fy_px, noise.constant_m, noise.quadratic_per_m, config.sigmas,
-        config.floor_m, config.tangent, config.most_beside, config.most_around, config.share_around,
+        depth_raw, np.float32(unit_m), np.float32(noise.constant_m), np.float32(noise.quadratic_per_m),
+        np.float32(config.sigmas), np.float32(config.floor_m), config.most_alike, np.float32(config.least_evidence),
+        EVIDENCE,
     )  # fmt: skip
 
 
