@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from ortwin.capture._flying_weights import EVIDENCE, MOST_STEPS
 from ortwin.capture.camera import Intrinsics
 from ortwin.capture.flying_pixels import FlyingPixelConfig, find_flying, without_flying
 from ortwin.capture.noise import DepthNoise
@@ -55,3 +58,21 @@ def test_an_empty_image_and_a_filter_turned_off() -> None:
     assert find_flying(lonely, 0.001, LENS)[50, 50]
     assert without_flying(lonely, 0.001, LENS)[50, 50] == 0
     assert not find_flying(lonely, 0.001, LENS, FlyingPixelConfig(enabled=False)).any()
+
+
+def test_a_neighbour_of_the_same_depth_speaks_against_flying_and_one_before_or_behind_for_it() -> None:
+    """Beside a return: equal depth counts most against, and two gates nearer or farther count for."""
+    for down, right in ((1, 2), (3, 2), (2, 1), (2, 3)):
+        says = EVIDENCE[down, right, :-1]
+        same, two_gates = MOST_STEPS + 1, 9
+        assert says[same] == says.min() < 0
+        assert says[same - two_gates] > 0
+        assert says[same + two_gates] > 0
+
+
+def test_more_evidence_takes_fewer_returns_away() -> None:
+    rng = np.random.default_rng(5)
+    raw = _counts(np.where(rng.random((240, 320)) < 0.3, 1.5, 3.0) + rng.uniform(-0.4, 0.4, (240, 320)), 5)
+    taken = [find_flying(raw, 0.001, LENS, FlyingPixelConfig(least_evidence=least)) for least in (-1.0, 0.1, 2.0, 5.0)]
+    assert all((more >= fewer).all() for more, fewer in itertools.pairwise(taken))
+    assert taken[0].sum() > taken[2].sum() > 0
