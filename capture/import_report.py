@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .arrays import RawDepthImage
 from .errors import ResourceError
+from .files import require_writable
 from .packets import encode_depth
 from .recording_writer import DamagedFrame
 
@@ -105,11 +106,13 @@ def free_bytes(out: Path) -> int:
 
 
 def require_disk(out: Path, estimate: ImportEstimate) -> None:
-    """See before the work that the disk suffices.
+    """See before the work that the disk can be written to and suffices.
 
     Raises:
-        ResourceError: it does not.
+        ConfigError: nothing can be written there.
+        ResourceError: it does not suffice.
     """
+    require_writable(out)
     if estimate.disk_bytes > estimate.free_bytes:
         raise ResourceError(
             "the disk would not suffice", where=str(out),
