@@ -16,8 +16,12 @@ ROOM_M = (1.0, 6.0)
 USUAL_UNITS_M = {
     0.001: "millimetres",
     0.0001: "tenths of millimetres",
-    0.0002: "5000 steps a metre",
+    0.0002: "5000 steps a metre, as TUM RGB-D",
     0.00025: "quarters of millimetres",
+    0.0005: "halves of millimetres",
+    0.002: "steps of two millimetres",
+    0.01: "centimetres",
+    1.0: "metres",
 }
 
 
@@ -41,6 +45,14 @@ def middle_depth_m(images: Sequence[RawDepthImage], unit_m: float) -> float:
     return float(np.median(np.concatenate(counts))) * unit_m if counts else float("nan")
 
 
+def fitting_units(middle_m: float, unit_m: float) -> list[str]:
+    """The usual units, in words, in which depth whose median reads `middle_m` at `unit_m` would be that of a room."""
+    return [
+        f"{other:g} m ({words})" for other, words in USUAL_UNITS_M.items()
+        if other != unit_m and ROOM_M[0] <= middle_m / unit_m * other <= ROOM_M[1]
+    ]  # fmt: skip
+
+
 def unit_hint(images: Sequence[RawDepthImage], unit_m: float, where: str = "") -> str:
     """One sentence where the unit looks wrong, else "".
 
@@ -52,10 +64,7 @@ def unit_hint(images: Sequence[RawDepthImage], unit_m: float, where: str = "") -
     middle_m = middle_depth_m(images, unit_m)
     if np.isnan(middle_m) or NEAREST_MIDDLE_M <= middle_m <= FARTHEST_MIDDLE_M:
         return ""
-    fitting = [
-        f"{other:g} m ({words})" for other, words in USUAL_UNITS_M.items()
-        if other != unit_m and ROOM_M[0] <= middle_m / unit_m * other <= ROOM_M[1]
-    ]  # fmt: skip
+    fitting = fitting_units(middle_m, unit_m)
     better = f"; a room would fit {' or '.join(fitting)}" if fitting else ""
     place = f"{where}: " if where else ""
     return f"{place}the middle of the depth lies at {middle_m:.3g} m if a step is {unit_m:g} m{better}"

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .arrays import MaskImage, RawDepthImage
-from .camera import Intrinsics
 from .noise import DepthNoise
 
 
@@ -40,15 +39,12 @@ class FlyingPixelConfig:
     noise: DepthNoise = field(default_factory=DepthNoise)
 
 
-def find_flying(
-    depth_raw: RawDepthImage, unit_m: float, lens: Intrinsics, config: FlyingPixelConfig | None = None
-) -> MaskImage:
+def find_flying(depth_raw: RawDepthImage, unit_m: float, config: FlyingPixelConfig | None = None) -> MaskImage:
     """(h, w) bool: which returns of a depth image fly.
 
     Args:
         depth_raw: (h, w) counts, 0 = no return.
         unit_m: metres per count.
-        lens: the depth lens; what is judged are pixels, so that it changes nothing today.
         config: see FlyingPixelConfig.
     """
     from ._flying_kernel import flying_returns
@@ -63,10 +59,3 @@ def find_flying(
         np.float32(config.sigmas), np.float32(config.floor_m), config.most_alike, np.float32(config.least_evidence),
         EVIDENCE,
     )  # fmt: skip
-
-
-def without_flying(
-    depth_raw: RawDepthImage, unit_m: float, lens: Intrinsics, config: FlyingPixelConfig | None = None
-) -> RawDepthImage:
-    """The depth image with flying pixels at 0, as if they had not come back; a copy."""
-    return np.where(find_flying(depth_raw, unit_m, lens, config), np.uint16(0), depth_raw)

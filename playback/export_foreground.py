@@ -54,7 +54,7 @@ def write_foreground(twin: Twin, recording: StoredRecording, out: Path) -> None:
             except InputError:
                 continue
             if depth_raw is not None:
-                flies = find_flying(depth_raw, model.depth_unit_m, model.depth, flying) if model.depth else None
+                flies = find_flying(depth_raw, model.depth_unit_m, flying) if model.depth else None
                 for folder, found, value in zip(folders, (mask.of(depth_raw), flies), (MOVING, FLYING), strict=True):
                     if found is not None:
                         image = np.where(found, np.uint8(value), np.uint8(0))

@@ -151,7 +151,7 @@ class DynamicScene:
             moving = self.masks[name].of(depth_raw)
             lens, flying_m = self.rig[name].depth, self.config.mask.flying_m
             if lens is not None and self.config.flying.enabled:
-                moving &= ~find_flying(depth_raw, self.rig[name].depth_unit_m, lens, self.config.flying)
+                moving &= ~find_flying(depth_raw, self.rig[name].depth_unit_m, self.config.flying)
             stride_px = 1 if lens is None else max(1, round(self.config.spacing_rad * lens.fx_px))
             return depth_raw, lift_moving(self.rig[name], index, depth_raw, moving, stride_px, flying_m)
 

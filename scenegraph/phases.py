@@ -7,7 +7,6 @@ does not come, and neither do those after it.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from ..capture.errors import ConfigError, nearest_name
 from .phase_patterns import Clause, GraphInstants, parse_clause
+from .rule_files import read_rules
 from .timeline import SceneGraphTimeline
 
 SECOND_NS = 1_000_000_000
@@ -103,19 +103,8 @@ def load_rules(name_or_path: str | Path = SHIPPED[0]) -> PhaseRules:
     Raises:
         ConfigError: there are none of this name, or the file is unsound; says in which phase and key.
     """
-    path = Path(name_or_path)
-    if str(name_or_path) in SHIPPED:
-        path = Path(__file__).with_name(f"phases_{name_or_path}.toml")
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"there are no phase rules '{name_or_path}'{nearest_name(str(name_or_path), SHIPPED)}", why=str(error),
-            todo=f"give a TOML file, or one of {', '.join(SHIPPED)}",
-        ) from error  # fmt: skip
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError("the phase rules are no TOML", where=str(path), why=str(error)) from error
-    return parse_rules(document, str(path))
+    document, where = read_rules("phase", name_or_path, SHIPPED)
+    return parse_rules(document, where)
 
 
 def parse_rules(document: Mapping[str, Any], where: str) -> PhaseRules:

@@ -8,7 +8,6 @@ follows from how much worse the best other solution is, in which that person has
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..capture.errors import ConfigError, nearest_name
 from .label_facts import NamedInstant
 from .phase_patterns import Clause, GraphInstants, clause_holds, names_of, parse_clause
 from .phases import SECOND_NS, Phases
+from .rule_files import read_rules
 from .timeline import SceneGraphTimeline
 from .vocabulary import ROLES, is_person
 
@@ -68,19 +68,8 @@ def load_role_rules(name_or_path: str | Path = SHIPPED[0]) -> RoleRules:
     Raises:
         ConfigError: there are none of this name, or the file is unsound; says at which sign.
     """
-    path = Path(name_or_path)
-    if str(name_or_path) in SHIPPED:
-        path = Path(__file__).with_name(f"roles_{name_or_path}.toml")
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"there are no role rules '{name_or_path}'", why=str(error),
-            todo=f"give a TOML file, or one of {', '.join(SHIPPED)}",
-        ) from error  # fmt: skip
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError("the role rules are no TOML", where=str(path), why=str(error)) from error
-    return parse_role_rules(document, str(path))
+    document, where = read_rules("role", name_or_path, SHIPPED)
+    return parse_role_rules(document, where)
 
 
 def parse_role_rules(document: Mapping[str, Any], where: str) -> RoleRules:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..depth_unit import fitting_units
 from ..errors import InputError
 from ..storage import StoredRecording
 from .finding import Finding, Severity
@@ -13,16 +14,6 @@ from .samples import frozen_runs, sample_positions
 
 NUM_SAMPLES = 7
 ROOM_M = (0.6, 9.0)
-USUAL_UNITS_M = {
-    0.001: "a millimetre",
-    0.0001: "a tenth of a millimetre",
-    0.0002: "1/5000 m (TUM RGB-D)",
-    0.00025: "a quarter of a millimetre",
-    0.0005: "half a millimetre",
-    0.002: "two millimetres",
-    0.01: "a centimetre",
-    1.0: "a metre",
-}
 FEW_RETURNS, HARDLY_ANY = 0.35, 0.05
 
 
@@ -95,9 +86,7 @@ def _units(name: str, samples: list[np.ndarray], unit_m: float) -> Iterator[Find
     middle_m = float(np.median(counts)) * unit_m
     if ROOM_M[0] <= middle_m <= ROOM_M[1]:
         return
-    fitting = [
-        f"{other:g} m ({words})" for other, words in USUAL_UNITS_M.items() if 1.0 <= middle_m / unit_m * other <= 6.0
-    ]
+    fitting = fitting_units(middle_m, unit_m)
     near = middle_m < ROOM_M[0]
     yield Finding(
         "depth",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ortwin.capture._flying_weights import EVIDENCE, MOST_STEPS
 from ortwin.capture.camera import Intrinsics
-from ortwin.capture.flying_pixels import FlyingPixelConfig, find_flying, without_flying
+from ortwin.capture.flying_pixels import FlyingPixelConfig, find_flying
 from ortwin.capture.noise import DepthNoise
 
 LENS = Intrinsics(500.0, 500.0, 159.5, 119.5, 320, 240)
@@ -29,7 +29,7 @@ def test_pixels_between_two_walls_fly(seed: int) -> None:
     rows = np.flatnonzero(rng.random(240) < 0.5)
     flies[rows, 159] = True
     depth_m[rows, 159] = rng.uniform(1.7, 2.8, len(rows))
-    found = find_flying(_counts(depth_m, seed), 0.001, LENS)
+    found = find_flying(_counts(depth_m, seed), 0.001)
     # Two flying pixels in a column of 120 rarely agree: recall can lose those only.
     assert (found & flies).sum() >= 0.9 * flies.sum()
     assert (found & ~flies).sum() <= 0.0005 * flies.size
@@ -39,25 +39,24 @@ def test_pixels_between_two_walls_fly(seed: int) -> None:
 def test_a_slanted_wall_stays(tangent: float) -> None:
     x = LENS.rays()[..., 0].astype(np.float64)
     depth_m = 2.5 / (1 + tangent * x)
-    assert find_flying(_counts(depth_m, 1), 0.001, LENS).mean() < 1e-3
+    assert find_flying(_counts(depth_m, 1), 0.001).mean() < 1e-3
 
 
 @pytest.mark.parametrize("width_px", [3, 5])
 def test_a_thin_rod_stays(width_px: int) -> None:
     depth_m = np.full((240, 320), 3.0)
     depth_m[:, 100 : 100 + width_px] = 1.5
-    found = find_flying(_counts(depth_m, 2), 0.001, LENS)
+    found = find_flying(_counts(depth_m, 2), 0.001)
     assert found[:, 98 : 102 + width_px].mean() < 0.01
 
 
 def test_an_empty_image_and_a_filter_turned_off() -> None:
     nothing = np.zeros((240, 320), np.uint16)
-    assert not find_flying(nothing, 0.001, LENS).any()
+    assert not find_flying(nothing, 0.001).any()
     lonely = np.full((240, 320), 3000, np.uint16)
     lonely[50, 50] = 2000
-    assert find_flying(lonely, 0.001, LENS)[50, 50]
-    assert without_flying(lonely, 0.001, LENS)[50, 50] == 0
-    assert not find_flying(lonely, 0.001, LENS, FlyingPixelConfig(enabled=False)).any()
+    assert find_flying(lonely, 0.001)[50, 50]
+    assert not find_flying(lonely, 0.001, FlyingPixelConfig(enabled=False)).any()
 
 
 def test_a_neighbour_of_the_same_depth_speaks_against_flying_and_one_before_or_behind_for_it() -> None:
@@ -73,6 +72,6 @@ def test_a_neighbour_of_the_same_depth_speaks_against_flying_and_one_before_or_b
 def test_more_evidence_takes_fewer_returns_away() -> None:
     rng = np.random.default_rng(5)
     raw = _counts(np.where(rng.random((240, 320)) < 0.3, 1.5, 3.0) + rng.uniform(-0.4, 0.4, (240, 320)), 5)
-    taken = [find_flying(raw, 0.001, LENS, FlyingPixelConfig(least_evidence=least)) for least in (-1.0, 0.1, 2.0, 5.0)]
+    taken = [find_flying(raw, 0.001, FlyingPixelConfig(least_evidence=least)) for least in (-1.0, 0.1, 2.0, 5.0)]
     assert all((more >= fewer).all() for more, fewer in itertools.pairwise(taken))
     assert taken[0].sum() > taken[2].sum() > 0

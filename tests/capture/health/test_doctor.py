@@ -127,7 +127,7 @@ def test_a_floor_off_zero_is_measured(spoiled, sound):
 def test_depth_in_a_wrong_unit_is_named_with_the_one_that_fits(spoiled, unit_m):
     texts = [text for text in said(spoiled(cameras={"depth_unit_m": unit_m}), check_depth) if text.startswith("depth:")]
     assert len(texts) == 3
-    assert all("0.001 m (a millimetre)" in text for text in texts)
+    assert all("0.001 m (millimetres)" in text for text in texts)
 
 
 def test_empty_depth_is_named(spoiled):
