@@ -204,6 +204,7 @@ def derive_graph(
     tell = tell or _silent
     key = hash_bytes(canonical_json({"graph": config_to_json(config.graph)}) + (room_plan or b""))[:8]
     layer, before = f"graph-{key}", archive.graph_layer
+    source = f"ortwin {metadata.version('ortwin')} {layer}"
     static = named_room(archive, room_plan)
     count = archive.num_committed("tracks")
     times_ns = [_instants(archive, number) for number in range(count)]
@@ -223,7 +224,10 @@ def derive_graph(
     for number, span_ns in enumerate(spans):
         if not archive.has_segment(layer, number):
             here = [node for node in nodes if node.first_ns < span_ns[1] and node.last_ns >= span_ns[0]]
-            tables = {"relations": relations_table(pieces[number]), "nodes": nodes_table(here)}
+            tables = {
+                "relations": relations_table(pieces[number], source=source),
+                "nodes": nodes_table(here, source=source),
+            }
             archive.write_segment(layer, number, span_ns, tables)
     archive.finish({"moving": count, "tracks": count, layer: count}, layer, room_plan)
     if before != layer:

@@ -29,6 +29,7 @@ class Node:
         layer: "track", "fixture" or "zone".
         position_m: centre in the world, metres.
         observed_ns: when a camera last measured it, rig clock.
+        role: what a person is in this recording, e.g. "head_surgeon"; empty where nobody knows.
     """
 
     node_id: str
@@ -36,11 +37,15 @@ class Node:
     layer: str
     position_m: tuple[float, float, float]
     observed_ns: int
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Relation:
-    """subject -predicate-> object with a score in [0, 1] and the measured evidence ({"gap_m": 0.31, ...})."""
+    """subject -predicate-> object with a score in [0, 1] and the measured evidence ({"gap_m": 0.31, ...}).
+
+    `source` says what measured or told it; empty where nobody said.
+    """
 
     subject_id: str
     predicate: str
@@ -48,6 +53,7 @@ class Relation:
     score: float = 1.0
     state: TruthState = TruthState.TRUE
     evidence: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "evidence", MappingProxyType(dict(self.evidence)))
@@ -69,11 +75,11 @@ class SceneGraph:
         for node in self.nodes:
             graph.add_node(
                 node.node_id, label=node.label, layer=node.layer, position_m=node.position_m,
-                observed_ns=node.observed_ns,
+                observed_ns=node.observed_ns, role=node.role,
             )  # fmt: skip
         for relation in self.relations:
             graph.add_edge(
                 relation.subject_id, relation.object_id, key=relation.predicate, predicate=relation.predicate,
-                score=relation.score, state=str(relation.state), **relation.evidence,
+                score=relation.score, state=str(relation.state), source=relation.source, **relation.evidence,
             )  # fmt: skip
         return graph

@@ -27,6 +27,7 @@ class Interval:
         evidence: what was measured, means over the interval unless the name says otherwise ("gap_min_m"), with
             "observed_share": at how many of its instants both things were seen. Numbers are float32 values.
         continues: the interval was cut here for storage and goes on in the next piece.
+        source: what measured or told it, e.g. "ortwin 0.1.0 graph-1f00ab12"; empty where nobody said.
     """
 
     subject_id: str
@@ -38,6 +39,7 @@ class Interval:
     score: float = 1.0
     evidence: Mapping[str, float] = field(default_factory=dict)
     continues: bool = False
+    source: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "evidence", MappingProxyType(dict(self.evidence)))
@@ -51,7 +53,9 @@ class Interval:
 
     def relation(self) -> Relation:
         """The relation at any instant of the interval."""
-        return Relation(self.subject_id, self.predicate, self.object_id, self.score, self.state, self.evidence)
+        return Relation(
+            self.subject_id, self.predicate, self.object_id, self.score, self.state, self.evidence, self.source
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class NodeSpan:
         node_id, label, layer: as in `Node`.
         position_m: its centre, world; of a moving thing, the mean over its life.
         first_ns, last_ns: of a moving thing, when it was first and last measured; else of the recording.
+        role: what a person is in this recording, one of the eight of the vocabulary; empty where nobody knows.
+        source: as in `Interval`.
     """
 
     node_id: str
@@ -70,6 +76,8 @@ class NodeSpan:
     position_m: tuple[float, float, float]
     first_ns: int
     last_ns: int
+    role: str = ""
+    source: str = ""
 
     def exists_at(self, time_ns: int) -> bool:
         """Whether it exists at an instant."""
@@ -77,7 +85,7 @@ class NodeSpan:
 
     def node(self, time_ns: int) -> Node:
         """The node of a snapshot."""
-        return Node(self.node_id, self.label, self.layer, self.position_m, min(time_ns, self.last_ns))
+        return Node(self.node_id, self.label, self.layer, self.position_m, min(time_ns, self.last_ns), self.role)
 
 
 @dataclass(frozen=True, slots=True)

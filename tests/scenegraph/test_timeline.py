@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from ortwin.capture.errors import InputError
 from ortwin.scenegraph.graph import TruthState
 from ortwin.scenegraph.timeline import Interval, NodeSpan, SceneGraphTimeline, merge, split
-from ortwin.scenegraph.timeline_tables import intervals_from_table, nodes_schema, relations_schema, relations_table
+from ortwin.scenegraph.timeline_tables import (
+    intervals_from_table,
+    nodes_schema,
+    nodes_table,
+    relations_schema,
+    relations_table,
+)
 
 # beartype looks at a random item of a list, which hypothesis takes for a strategy of ours
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the .random. module")
@@ -133,6 +139,19 @@ def test_evidence_from_outside_gets_columns_of_its_own():
     table = relations_table([Interval("a", "slow", "b", 0, 1, evidence={"slowness_s_m": 2.0})])
     assert table.schema.equals(relations_schema(["slowness_s_m"]))
     assert table["slowness_s_m"].to_pylist() == [2.0]
+
+
+def test_who_measured_a_row_and_what_a_person_is_are_kept():
+    rows = [Interval("a", "close_to", "b", 0, 10), Interval("b", "on", "c", 0, 10, source="somebody 2 rules-7")]
+    relations = relations_table(rows, source="ortwin 1 graph-0")
+    nodes = nodes_table([NodeSpan("a", "person", "track", (0, 0, 0), 0, 9, "head_surgeon")], source="ortwin 1 graph-0")
+    timeline = SceneGraphTimeline.from_arrow(relations, nodes)
+    assert [row.source for row in timeline.intervals] == ["ortwin 1 graph-0", "somebody 2 rules-7"]
+    assert (timeline.nodes[0].role, timeline.nodes[0].source) == ("head_surgeon", "ortwin 1 graph-0")
+    graph = timeline.at(0).to_networkx()
+    assert graph.nodes["a"]["role"] == "head_surgeon" and graph["a"]["b"]["close_to"]["source"] == "ortwin 1 graph-0"
+    old = relations.drop_columns(["source"]), nodes.drop_columns(["source", "role"])
+    assert {row.source for row in SceneGraphTimeline.from_arrow(*old).intervals} == {""}
 
 
 def test_nodes_of_several_segments_become_one():
