@@ -50,7 +50,8 @@ STATIC_WING = {
 DYNAMIC_WING = {
     "dynamic_mask", "moving", "moving_points", "clusters", "cluster_repair", "follower", "tracking", "track_smoothing",
     "visibility", "surfaces", "dynamic_scene", "scene_tables", "skeleton", "detections", "keypoint_io", "pose_prior",
-    "pose_fit", "matching", "person_tracks", "person_smoothing", "lift",
+    "pose_fit", "matching", "person_tracks", "person_smoothing", "lift", "estimators", "estimator_onnx", "model_files",
+    "model_cards", "keypoint_formats", "keypoint_cache", "picture_crops", "regions",
 }  # fmt: skip
 SHARED = {"__init__", "state", "depth_view", "threads"}
 
