@@ -80,6 +80,8 @@ VERBS = (
     Verb("build", "build", "Twins", "Build the twin: the room, what moves in it, the scene graph."),
     Verb("lift", "lift", "Twins", "Lift 2D keypoints of several cameras to people in space."),
     Verb("label", "label", "Twins", "Name a piece of furniture; the graph follows."),
+    Verb("phases", "phases", "Twins", "Find the phases of an operation, and why each began."),
+    Verb("roles", "roles", "Twins", "Say who is who, by what they do."),
     Verb("query", "query", "Twins", "Ask who stood in which relation to whom, and when."),
     Verb("play", "play", "See and share", "Play a twin in Rerun."),
     Verb("screenshot", "screenshot", "See and share", "Draw a picture of a twin at one moment, without a screen."),

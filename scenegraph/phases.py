@@ -66,6 +66,14 @@ class PhaseRules:
     title: str
     phases: tuple[PhaseRule, ...]
 
+    @property
+    def predicates(self) -> frozenset[str]:
+        """All that must be looked for so that the rules can speak."""
+        conditions = [each for rule in self.phases for each in (rule.begin, rule.after, rule.not_before_last) if each]
+        clauses = [clause for each in conditions for clause in each.when]
+        clauses += [clause for rule in self.phases for clause in rule.since]
+        return frozenset(name for clause in clauses for pattern in clause.patterns for name in pattern.predicates)
+
 
 @dataclass(frozen=True, slots=True)
 class PhaseSpan:

@@ -1,0 +1,78 @@
+import json
+
+import pytest
+from ortwin.cli.app import run
+
+FOUR_D_OR = "or4d_graphs/relationships_validation.json"
+
+
+def answer(capsys, *words):
+    code = run([*(str(word) for word in words), "--json"])
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    return json.loads(out)
+
+
+def frames(document):
+    """Phase by frame, one frame a second."""
+    return [row["phase"] for row in document["phases"] for _ in range(round(row["end_s"] - row["begin_s"]))]
+
+
+@pytest.mark.parametrize("take", ["4", "8"])
+def test_phases_of_labelled_operations_are_the_labelled_ones(take, test_data, capsys):
+    found = frames(answer(capsys, "phases", test_data / FOUR_D_OR, "--take", take))
+    labelled = json.loads((test_data / f"or4d_graphs/phases/phase_to_frames_{take}.json").read_text())
+    true = [name for name, (first, last) in labelled.items() for _ in range(first, last + 1)]
+    assert len(found) == len(true)
+    assert sum(a == b for a, b in zip(found, true, strict=True)) / len(true) >= 0.99
+
+
+def test_every_phase_says_why_it_began(test_data, capsys):
+    rows = answer(capsys, "phases", test_data / FOUR_D_OR, "--take", "4")["phases"]
+    assert rows[0]["because"] == "the recording begins"
+    assert "cutting(head_surgeon, patient)" in next(row for row in rows if row["phase"] == "knee_prep")["because"]
+    assert run(["phases", str(test_data / FOUR_D_OR), "--take", "4"]) == 0
+    assert "suturing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("take", ["4", "8"])
+def test_roles_from_single_instants_say_how_right_they_are(take, test_data, capsys):
+    document = answer(capsys, "roles", test_data / FOUR_D_OR, "--take", take, "--instants")
+    told = [row for row in document["people"] if row["told"]]
+    assert len(told) == document["num_told"] > 1400
+    assert document["accuracy"] == pytest.approx(sum(row["told"] == row["role"] for row in told) / len(told))
+    assert document["accuracy"] >= 0.9
+
+
+def test_roles_over_a_whole_take_are_right(test_data, capsys):
+    people = answer(capsys, "roles", test_data / FOUR_D_OR, "--take", "8")["people"]
+    assert {row["person"]: row["role"] for row in people} == {row["told"]: row["told"] for row in people}
+    assert len(people) == 4
+
+
+@pytest.fixture
+def unnumbered(tmp_path):
+    rows = [{"id": f"a/{frame:06d}", "relations": [["nurse", "holding", "saw"]]} for frame in range(4)]
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({"instants": rows}))
+    return path
+
+
+def test_what_cannot_be_told_is_not_guessed(unnumbered, capsys):
+    document = answer(capsys, "phases", unnumbered)
+    assert [row["phase"] for row in document["phases"]] == ["sterile"]
+    assert document["missing"][0] == "roll_in" and "operating" in document["waiting_for"]
+    assert run(["roles", str(unnumbered), "--instants"]) == 3
+    assert "number nobody" in capsys.readouterr().err
+
+
+def test_rules_of_ones_own_are_taken(unnumbered, tmp_path, capsys):
+    rules = tmp_path / "mine.toml"
+    rules.write_text(
+        '[[phase]]\nname = "before"\n[[phase]]\nname = "work"\n'
+        'begin = { when = ["holding(nurse, saw)"], span_s = 2, for_s = 1 }\n'
+    )
+    rows = answer(capsys, "phases", unnumbered, "--rules", rules)["phases"]
+    assert [row["phase"] for row in rows] == ["before", "work"]
+    assert run(["phases", str(unnumbered), "--rules", "nobodys"]) == 2
+    assert "knee_replacement" in capsys.readouterr().err
