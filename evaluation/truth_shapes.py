@@ -1,9 +1,9 @@
-"""The shapes that a truth folder holds: tools in their own frames, and the skin and clothes of people through time.
+"""The shapes that a truth folder holds: tools in their own frames, people with their clothes and drapes through time.
 
 truth/tools/<label>.ply              triangles in the tool's own frame, metres
 truth/tools/<tool_id>.ply            only where a tool differs from the first one of its label
 truth/tools/tips.json                {label: [x, y, z]} working points in the same frames
-truth/bodies/<person_id>/NNNNNN.npz  the person's surface at up to 256 instants, the first of them numbered NNNNNN:
+truth/bodies/<track_id>/NNNNNN.npz   that surface at up to 256 instants, the first of them numbered NNNNNN:
     instants (k,) int32; faces (f, 3) int32; center_m (k, 3) float64;
     step (k, n, 3) int16: vertices minus center_m in tenths of a millimetre, as differences from the instant before
     (modulo 2^16; the first instant plain), which compress to about a quarter of float32.

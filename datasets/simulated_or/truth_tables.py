@@ -48,7 +48,7 @@ def write_truth(
         sensors: the depth sensors by camera, which say what of the room can be seen; None = an Azure Kinect's.
         extra: what else is known, besides the scenario's name, `targets_m` by name and the tools' `axis` by label, as
             truth/extra/scenario.json.
-        bodies: whether to keep the surfaces of people at every instant (about 5 kB per person and instant).
+        bodies: whether to keep the surfaces of people and the drape at every instant (about 5 kB per person and instant).
         progress: called with the instants done and their number.
 
     Raises:
@@ -141,16 +141,16 @@ def _write_shapes(truth: TruthWriter, performance: Performance) -> None:
 
 
 class _BodyRecorder:
-    """Writes the surfaces of people in stretches, so that no more than one stretch is held in memory."""
+    """Writes the surfaces of people and of the drape, whatever is not rigid, in stretches: one is held in memory."""
 
     def __init__(self, truth: TruthWriter, performance: Performance) -> None:
         self._truth, self._performance = truth, performance
         self._held: dict[str, list[tuple[int, np.ndarray]]] = {}
 
     def add(self, moment: Moment) -> None:
-        """Take the people of a moment."""
+        """Take the people and the drape of a moment."""
         for name, vertices_m in moment.vertices_m.items():
-            if is_person(self._performance.actors[name]):
+            if not is_tool(self._performance.actors[name]):
                 held = self._held.setdefault(name, [])
                 held.append((moment.instant, vertices_m))
                 if len(held) == BODY_CHUNK:
