@@ -48,7 +48,7 @@ def write_truth(
         sensors: the depth sensors by camera, which say what of the room can be seen; None = an Azure Kinect's.
         extra: what else is known, besides the scenario's name, `targets_m` by name and the tools' `axis` by label, as
             truth/extra/scenario.json.
-        bodies: whether to keep the surfaces of people and the drape at every instant (about 5 kB per person and instant).
+        bodies: whether to keep the surfaces of people and drape at every instant (about 5 kB per person and instant).
         progress: called with the instants done and their number.
 
     Raises:
