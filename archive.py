@@ -9,6 +9,7 @@
       moving/000000/          a segment of what moves, as measured: sightings, visibility, surfaces, tracker state
       tracks/000000/          the same segment after smoothing: tracks, visibility
       graph-<key>/000000/     the same segment of the scene graph: nodes, relations
+      streams/                vitals and the like, as they were added; not from the recording
       playback/  log/         can be made again; not hashed
 
 Each folder with a manifest is a segment (capture/segments.py): it is there as a whole or not at all. A twin is complete
@@ -47,6 +48,7 @@ from .capture.segments import (
 from .capture.tables import read_table, table_to_bytes
 from .reconstruction.scene_tables import layout_to_json, mesh_tables, static_from_tables
 from .reconstruction.state import StaticScene
+from .scenegraph.streams import FOLDER as STREAMS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 HEAD = "twin.json"
 ROOM_PLAN = "room.toml"
+KEPT = ("log", STREAMS)
+"""What does not come from the recording, and outlives a fresh build."""
 
 
 class TwinArchive:
@@ -101,7 +105,7 @@ class TwinArchive:
         path = Path(path)
         if fresh and path.exists():
             for entry in path.iterdir():
-                if entry.name != "log":
+                if entry.name not in KEPT:
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         head = {"schema_version": SCHEMA_VERSION, **head}
         if (path / HEAD).exists():
@@ -117,7 +121,7 @@ class TwinArchive:
             archive.remove_unfinished()
             return archive
         if path.exists() and any(
-            entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.name not in (MANIFEST, "log")
+            entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.name not in (MANIFEST, *KEPT)
         ):
             raise ConfigError("the folder is in use and holds no twin", where=str(path), todo="give another name")
         path.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,8 @@ from .reconstruction.state import SceneState, StaticScene, SurfacePoints, Visibi
 from .reconstruction.surfaces import decode_surface, with_hidden_side
 from .scenegraph.graph import SceneGraph
 from .scenegraph.query_engine import QueryResult, run_query
+from .scenegraph.query_sources import QuerySources
+from .scenegraph.streams import streams_table
 from .scenegraph.timeline import SceneGraphTimeline
 
 if TYPE_CHECKING:
@@ -89,6 +91,11 @@ class Twin:
         """All nodes and all relation intervals."""
         return SceneGraphTimeline.from_arrow(self.relations, self.nodes)
 
+    @property
+    def streams(self) -> pa.Table:
+        """What was measured beside the cameras; columns in docs/streams.md."""
+        return streams_table(self.path)
+
     def at(self, time_ns: int) -> SceneGraph:
         """The scene graph at an instant, rig clock."""
         return self.timeline.at(time_ns)
@@ -99,7 +106,7 @@ class Twin:
         Raises:
             ConfigError: the question cannot be understood, or names what nobody knows.
         """
-        return run_query(expression, self.relations, self.nodes)
+        return run_query(expression, QuerySources(self.relations, self.nodes, name=self.path.stem))
 
     def states(self, segment: int | None = None) -> Iterator[SceneState]:
         """The state of every instant, in order; of one segment, or of all."""

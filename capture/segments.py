@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -179,18 +179,23 @@ def segment_name(number: int) -> str:
     return f"{number:06d}"
 
 
-def write_top_files(root: Path, files: Mapping[str, bytes]) -> None:
+def write_top_files(root: Path, files: Mapping[str, bytes], removed: Iterable[str] = ()) -> None:
     """Replace top-level files of a container and its manifest, safe against a crash at any moment.
 
-    In between the manifest accepts the old and the new content of each file.
+    In between the manifest accepts the old and the new content of each file. A file to be removed leaves the manifest
+    first; where a crash then leaves it behind, removing it again takes it away.
     """
     known = dict(read_manifest(root).files) if (root / MANIFEST).exists() else {}
+    for name in (gone := tuple(removed)):
+        known.pop(name, None)
     fresh = {name: (hash_bytes(data),) for name, data in files.items()}
     either = {name: tuple(dict.fromkeys((*known.get(name, ()), *hashes))) for name, hashes in fresh.items()}
     write_atomic(root / MANIFEST, Manifest({**known, **either}).to_bytes())
     for name, data in files.items():
         write_atomic(root / name, data)
     write_atomic(root / MANIFEST, Manifest({**known, **fresh}).to_bytes())
+    for name in gone:
+        (root / name).unlink(missing_ok=True)
 
 
 def sealed_folders(root: Path) -> Iterator[Path]:

@@ -83,6 +83,7 @@ VERBS = (
     Verb("phases", "phases", "Twins", "Find the phases of an operation, and why each began."),
     Verb("roles", "roles", "Twins", "Say who is who, by what they do."),
     Verb("query", "query", "Twins", "Ask who stood in which relation to whom, and when."),
+    Verb("stream", "stream", "Twins", "Bring vitals and device states into a twin."),
     Verb("play", "play", "See and share", "Play a twin in Rerun."),
     Verb("screenshot", "screenshot", "See and share", "Draw a picture of a twin at one moment, without a screen."),
     Verb("export", "export", "See and share", "Write a twin as plain files for other tools."),
