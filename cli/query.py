@@ -56,9 +56,10 @@ def _labels_answer(labels: Path, expression: str, take: str | None) -> tuple[Que
     from ..scenegraph.label_io import read_labels
     from ..scenegraph.label_timeline import label_specs, label_timeline
     from ..scenegraph.query_engine import run_query
+    from ..scenegraph.query_sources import QuerySources
 
     tables = label_timeline(read_labels(labels), take).to_arrow()
-    return run_query(expression, *tables, specs=label_specs()), 0
+    return run_query(expression, QuerySources(*tables, specs=label_specs())), 0
 
 
 def _short(value: object) -> object:

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..capture.errors import ConfigError, nearest_name
-from .predicate import load_predicates
 from .query_language import Atom, Name, Span, Variable, parse_query, query_error
+from .query_sources import QueryConnection, QuerySources
 from .timeline_tables import KEYS
 from .vocabulary import TRACK, PredicateSpec, canonical_name, known_labels, members_of, nearest_predicate
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas
     import pyarrow as pa
 
@@ -82,50 +81,34 @@ class QueryResult:
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
-def run_query(
-    expression: str, relations: pa.Table, nodes: pa.Table, specs: Mapping[str, PredicateSpec] | None = None
-) -> QueryResult:
+def run_query(expression: str, sources: QuerySources) -> QueryResult:
     """Answers a query.
 
     Args:
         expression: docs/query-language.md.
-        relations, nodes: the tables of timeline_tables.py, of a whole recording or of its segments together.
-        specs: what may be asked for, by name; None for what a twin measures (labels say more: `label_specs`).
+        sources: the tables of one recording or of many.
 
     Raises:
         ConfigError: the text is not a query, or it names a predicate, node or class that nobody knows, with the wrong
             number of terms, or in a place where it can never stand.
     """
     atom = parse_query(expression)
-    spec = _checked_predicate(expression, atom, load_predicates() if specs is None else specs)
-    catalog = _Catalog.of(nodes)
-    for place, term in enumerate(atom.terms):
-        if isinstance(term, Name):
-            catalog.check(expression, term, _layers(spec, place), spec.name)
-    variables = tuple(dict.fromkeys(term.name for term in atom.terms if isinstance(term, Variable)))
-    columns = [name for name in relations.column_names if name != "continues"]
-    _check_variables(expression, atom, columns)
-    sql, parameters = _select(atom, spec, catalog, variables, columns)
-    connection = locked_connection()
-    try:
-        connection.register("relations", _whole_intervals(relations, spec.name))
-        table = connection.sql(sql, params=parameters).to_arrow_table()
-    finally:
-        connection.close()
+    spec = _checked_predicate(expression, atom, sources.predicates)
+    with QueryConnection(sources) as connection:
+        connection.need("nodes", "relations")
+        catalog = _Catalog.of(connection.database.sql("SELECT * FROM nodes").to_arrow_table())
+        for place, term in enumerate(atom.terms):
+            if isinstance(term, Name):
+                catalog.check(expression, term, _layers(spec, place), spec.name)
+        variables = tuple(dict.fromkeys(term.name for term in atom.terms if isinstance(term, Variable)))
+        there = connection.database.sql("SELECT * FROM relations LIMIT 0").columns
+        columns = [name for name in there if name not in ("continues", "procedure")]
+        if connection.has_procedures:
+            columns.insert(0, "procedure")
+        _check_variables(expression, atom, columns)
+        sql, parameters = _select(atom, spec, catalog, variables, columns)
+        table = connection.database.sql(sql, params=parameters).to_arrow_table()
     return QueryResult(expression, variables, table)
-
-
-def locked_connection() -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB connection that sees registered tables and nothing else, and cannot be unlocked."""
-    import duckdb
-
-    return duckdb.connect(
-        ":memory:",
-        config={
-            "enable_external_access": False, "python_enable_replacements": False,
-            "autoload_known_extensions": False, "autoinstall_known_extensions": False, "lock_configuration": True,
-        },
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,19 +205,6 @@ def _select(
 
 def _quoted(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
-
-
-def _whole_intervals(relations: pa.Table, predicate: str) -> pa.Table:
-    """The rows of one predicate, with the pieces of cut intervals joined again."""
-    from pyarrow import compute
-
-    from .timeline import merge
-    from .timeline_tables import intervals_from_table, relations_table
-
-    relations = relations.filter(compute.field("predicate") == predicate)
-    if "continues" not in relations.column_names or True not in relations["continues"].unique().to_pylist():
-        return relations
-    return relations_table(merge(intervals_from_table(relations)), relations.schema)
 
 
 def _cell(value: Any) -> str:

@@ -11,6 +11,7 @@ from ortwin.scenegraph.label_timeline import (
 )
 from ortwin.scenegraph.labels import Triplet
 from ortwin.scenegraph.query_engine import run_query
+from ortwin.scenegraph.query_sources import QuerySources
 
 LISTED = ["Patient", "human_0", "instrument", "operating_table"]
 
@@ -158,13 +159,13 @@ def test_published_labels_come_back_out_of_their_timelines(test_data, file, both
 def test_mm_or_answers_queries(test_data):
     labels = read_labels(test_data / "mmor_graphs" / "002_PKA_MMOR.json")
     tables = label_timeline(labels).to_arrow()
-    sawing = run_query("sawing(?who, patient)", *tables, specs=label_specs())
+    sawing = run_query("sawing(?who, patient)", QuerySources(*tables, specs=label_specs()))
     seconds = sum(row["end_ns"] - row["begin_ns"] for row in sawing.rows() if row["state"] == "true") / SECOND_NS
     assert seconds == sum(row.predicate == "sawing" for instant in labels.instants for row in instant.relations) == 76
     assert {row["who"] for row in sawing.rows() if row["state"] == "true"} == {"head_surgeon"}
-    near = run_query("close_to(operating_table, nurse)", *tables, specs=label_specs())
+    near = run_query("close_to(operating_table, nurse)", QuerySources(*tables, specs=label_specs()))
     told = [Triplet("nurse", "closeTo", "operating_table") in instant.relations for instant in labels.instants]
     assert (
         sum(row["end_ns"] - row["begin_ns"] for row in near.rows() if row["state"] == "true") >= sum(told) * SECOND_NS
     )
-    assert len(run_query("suturing(nurse, patient)", *tables, specs=label_specs())) == 0
+    assert len(run_query("suturing(nurse, patient)", QuerySources(*tables, specs=label_specs()))) == 0

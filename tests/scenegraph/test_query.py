@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ortwin.capture.errors import ConfigError
 from ortwin.scenegraph.graph import TruthState
-from ortwin.scenegraph.query_engine import locked_connection, run_query
+from ortwin.scenegraph.query_engine import run_query
 from ortwin.scenegraph.query_language import Atom, Name, Variable, parse_query
+from ortwin.scenegraph.query_sources import QuerySources, locked_connection
 from ortwin.scenegraph.timeline import Interval, NodeSpan, SceneGraphTimeline, split
 from ortwin.scenegraph.timeline_tables import relations_table
 
@@ -34,7 +35,7 @@ RELATIONS, NODE_TABLE = SceneGraphTimeline(NODES, ROWS).to_arrow()
 
 
 def ask(text, relations=RELATIONS):
-    return run_query(text, relations, NODE_TABLE)
+    return run_query(text, QuerySources(relations, NODE_TABLE))
 
 
 def triples(text):
@@ -228,6 +229,6 @@ def test_pandas_is_asked_for_only_when_wanted(monkeypatch):
 
 def test_an_empty_twin_answers_with_no_rows():
     relations, nodes = SceneGraphTimeline((), ()).to_arrow()
-    result = run_query("close_to(person, ?x)", relations, nodes)
+    result = run_query("close_to(person, ?x)", QuerySources(relations, nodes))
     assert len(result) == 0
     assert result.table.schema.field("gap_m").type == pa.float32()

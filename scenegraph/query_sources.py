@@ -1,0 +1,215 @@
+"""What a query reads: five tables, in memory or as Parquet files, behind one locked-down DuckDB connection.
+
+The views `relations`, `nodes`, `positions`, `streams`, `phases` and `procedures` each lead with a `procedure` column,
+so that the same statement answers over one recording and over a library of a thousand.
+
+For speed over a library, hand in `relations` as one Parquet file (or few), sorted by predicate, then procedure, then
+begin_ns, in row groups of about 50,000: a query then reads the rows of its predicates only. A thousand small files
+cost about 300 ms for opening them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..capture.errors import InputError
+from .predicate import load_predicates
+from .vocabulary import PredicateSpec
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    #: A table, Parquet files, or a function that makes the table when a query first needs it.
+    Source: TypeAlias = Union[pa.Table, Path, Sequence[Path], Callable[[], pa.Table]]
+
+#: The columns of each view that a query relies on, with their SQL types; what a source lacks is null.
+VIEWS: Mapping[str, Mapping[str, str]] = {
+    "relations": {
+        "procedure": "VARCHAR", "subject": "VARCHAR", "predicate": "VARCHAR", "object": "VARCHAR",
+        "begin_ns": "BIGINT", "end_ns": "BIGINT", "state": "VARCHAR", "score": "FLOAT",
+    },
+    "nodes": {
+        "procedure": "VARCHAR", "node_id": "VARCHAR", "label": "VARCHAR", "layer": "VARCHAR", "x_m": "DOUBLE",
+        "y_m": "DOUBLE", "z_m": "DOUBLE", "first_ns": "BIGINT", "last_ns": "BIGINT", "role": "VARCHAR",
+    },
+    "positions": {
+        "procedure": "VARCHAR", "node_id": "VARCHAR", "time_ns": "BIGINT", "x_m": "DOUBLE", "y_m": "DOUBLE",
+        "z_m": "DOUBLE",
+    },
+    "streams": {
+        "procedure": "VARCHAR", "name": "VARCHAR", "time_ns": "BIGINT", "value": "DOUBLE", "text": "VARCHAR",
+        "unit": "VARCHAR", "max_age_ns": "BIGINT",
+    },
+    "phases": {"procedure": "VARCHAR", "name": "VARCHAR", "begin_ns": "BIGINT", "end_ns": "BIGINT"},
+    "procedures": {"procedure": "VARCHAR", "begin_ns": "BIGINT", "end_ns": "BIGINT"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuerySources:
+    """The tables of one recording or of many; columns as in `VIEWS`, those of evidence beside them.
+
+    Args:
+        relations, nodes: as in timeline_tables.py. An empty object makes a state of the subject alone.
+        positions: centres of what moves, world, metres, one row a thing and instant; None where nobody measured them.
+        streams: samples of time series, `stream_rows` makes them; None where there are none.
+        phases: [begin_ns, end_ns) of each phase; None where nobody knows them.
+        procedures: when each recording begins and ends; None to take the first and last that the other tables tell.
+        specs: what may be asked for, by name; None for what a twin measures. What the data tells beyond is known too.
+        name: of the one recording, where the tables have no column `procedure`.
+    """
+
+    relations: Source
+    nodes: Source
+    positions: Source | None = None
+    streams: Source | None = None
+    phases: Source | None = None
+    procedures: Source | None = None
+    specs: Mapping[str, PredicateSpec] | None = None
+    name: str = ""
+
+    @property
+    def predicates(self) -> Mapping[str, PredicateSpec]:
+        """What may be asked for."""
+        return load_predicates() if self.specs is None else self.specs
+
+
+class QueryConnection:
+    """The views of some sources on a connection that sees nothing else; keep it open to ask more than once.
+
+    Args:
+        sources: read when a view is first needed.
+    """
+
+    def __init__(self, sources: QuerySources) -> None:
+        self.sources = sources
+        self.given = {name: source for name in VIEWS if (source := getattr(sources, name)) is not None}
+        files = [path for source in self.given.values() for path in _paths(source)]
+        self.database = locked_connection(files)
+        self._made: set[str] = set()
+        self.has_procedures = False
+        """Whether answers must tell recordings apart."""
+
+    def need(self, *names: str) -> None:
+        """Makes views that a statement reads."""
+        for name in names:
+            if name not in self._made:
+                self._made.add(name)
+                self._make(name)
+
+    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple]:
+        """The rows of a statement over views that were made."""
+        return self.database.execute(sql, parameters or {}).fetchall()
+
+    def close(self) -> None:
+        """Lets the tables go."""
+        self.database.close()
+
+    def __enter__(self) -> QueryConnection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _make(self, name: str) -> None:
+        columns = VIEWS[name]
+        source = self.given.get(name)
+        if source is None:
+            if name == "procedures":
+                self._derive_procedures()
+                return
+            nulls = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
+            self.database.execute(f"CREATE TEMP VIEW {name} AS SELECT {nulls} WHERE false")
+            return
+        paths = _paths(source)
+        if paths:
+            listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+            reading = f"read_parquet([{listed}], union_by_name = true)"
+        else:
+            table = source() if callable(source) else source
+            reading = f"{name}_table"
+            self.database.register(reading, _whole(table) if name == "relations" else table)
+        there = {row[0] for row in self.rows(f"DESCRIBE SELECT * FROM {reading}")}
+        self.has_procedures |= "procedure" in there
+        own = {column: kind for column, kind in columns.items() if column not in there}
+        own_name = "'" + self.sources.name.replace("'", "''") + "'"
+        leading = ["procedure" if "procedure" in there else f"{own_name} AS procedure"]
+        further = [f"NULL::{kind} AS {column}" for column, kind in own.items() if column != "procedure"]
+        rest = "* EXCLUDE (procedure)" if "procedure" in there else "*"
+        chosen = ", ".join([*leading, rest, *further])
+        self.database.execute(f"CREATE TEMP VIEW {name} AS SELECT {chosen} FROM {reading}")
+
+    def _derive_procedures(self) -> None:
+        """The span of each recording: from the first to the last thing that any table tells of it."""
+        self.need("nodes", "relations", "phases")
+        spans = [
+            "SELECT procedure, first_ns AS begin_ns, last_ns + 1 AS end_ns FROM nodes",
+            "SELECT procedure, begin_ns, end_ns FROM relations",
+            "SELECT procedure, begin_ns, end_ns FROM phases",
+        ]
+        told = " UNION ALL ".join(spans)
+        self.database.execute(
+            "CREATE TEMP TABLE procedures AS SELECT procedure, min(begin_ns) AS begin_ns, max(end_ns) AS end_ns "
+            f"FROM ({told}) GROUP BY procedure ORDER BY procedure"
+        )
+
+
+def locked_connection(files: Sequence[Path] = ()) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB connection that sees registered tables and the named files, and cannot be unlocked."""
+    import duckdb
+
+    connection = duckdb.connect(":memory:")
+    named = ", ".join("'" + str(Path(path).absolute()).replace("'", "''") + "'" for path in files)
+    for setting in (
+        f"allowed_paths = [{named}]", "temp_directory = ''", "enable_external_access = false",
+        "python_enable_replacements = false", "autoload_known_extensions = false",
+        "autoinstall_known_extensions = false", "lock_configuration = true",
+    ):  # fmt: skip
+        connection.execute(f"SET {setting}")
+    return connection
+
+
+def stream_rows(streams: Mapping[str, pa.Table]) -> pa.Table:
+    """Streams by name (streams.py) as the one table that queries read: numbers in `value`, words in `text`."""
+    import pyarrow as pa
+
+    kinds = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in VIEWS["streams"].items() if name != "procedure"])
+    parts = []
+    for name, table in streams.items():
+        is_text = pa.types.is_string(table.schema.field("value").type)
+        nothing = pa.nulls(table.num_rows, pa.float64() if is_text else pa.string())
+        columns = {
+            "name": pa.array([name] * table.num_rows, pa.string()), "time_ns": table["time_ns"],
+            "value": nothing if is_text else table["value"], "text": table["value"] if is_text else nothing,
+            "unit": table["unit"], "max_age_ns": table["max_age_ns"],
+        }  # fmt: skip
+        parts.append(pa.table({key: column.cast(schema.field(key).type) for key, column in columns.items()}))
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def _paths(source: Source) -> list[Path]:
+    """The files of a source; none where it is a table."""
+    if isinstance(source, str | Path):
+        source = [Path(source)]
+    if not isinstance(source, Sequence):
+        return []
+    paths = [Path(path).absolute() for path in source]
+    for path in paths:
+        if not path.is_file():
+            raise InputError("a table to be queried is not there", where=str(path))
+    return paths
+
+
+def _whole(relations: pa.Table) -> pa.Table:
+    """Relations with the pieces of intervals that were cut for storage joined again."""
+    from .timeline import merge
+    from .timeline_tables import intervals_from_table, relations_table
+
+    if "continues" not in relations.column_names or True not in relations["continues"].unique().to_pylist():
+        return relations
+    return relations_table(merge(intervals_from_table(relations)), relations.schema)
