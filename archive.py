@@ -34,6 +34,7 @@ from .capture.clock import ClockModel
 from .capture.clock_file import clocks_to_json, read_clocks
 from .capture.errors import ConfigError, InputError
 from .capture.files import canonical_json
+from .capture.locks import held_alone
 from .capture.rig_file import read_rig, rig_to_json
 from .capture.segments import (
     MANIFEST,
@@ -298,21 +299,11 @@ def being_built(path: Path | str) -> Iterator[None]:
     Raises:
         ConfigError: another process is building it.
     """
-    lock = Path(path) / "log" / "build.lock"
     begun = Path(path).exists()
-    try:
-        import fcntl
-    except ImportError:  # no such lock on this system
-        yield
-        return
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ConfigError(
-                "this twin is being built by another process", where=str(path), todo="wait for it, or give another name"
-            ) from error
+    taken = ConfigError(
+        "this twin is being built by another process", where=str(path), todo="wait for it, or give another name"
+    )
+    with held_alone(Path(path) / "log" / "build.lock", taken):
         try:
             yield
         finally:

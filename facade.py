@@ -22,6 +22,7 @@ from .scenegraph.query_engine import QueryResult, run_query
 from .scenegraph.query_sources import QuerySources
 from .scenegraph.streams import streams_table
 from .scenegraph.timeline import SceneGraphTimeline
+from .scenegraph.timeline_tables import whole_relations
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,6 +97,20 @@ class Twin:
         """What was measured beside the cameras; columns in docs/streams.md."""
         return streams_table(self.path)
 
+    @property
+    def positions(self) -> pa.Table:
+        """The centre of whatever moves at every instant: node_id, time_ns, x_m, y_m, z_m."""
+        table = self.archive.read_layer("tracks", "tracks", ["track_id", "time_ns", "x_m", "y_m", "z_m"])
+        return table.rename_columns(["node_id", *table.column_names[1:]])
+
+    @property
+    def sources(self) -> QuerySources:
+        """All that can be asked about, as queries read it."""
+        return QuerySources(
+            lambda: whole_relations(self.relations), self.nodes, positions=lambda: self.positions,
+            streams=lambda: self.streams, name=self.path.stem,
+        )  # fmt: skip
+
     def at(self, time_ns: int) -> SceneGraph:
         """The scene graph at an instant, rig clock."""
         return self.timeline.at(time_ns)
@@ -106,7 +121,7 @@ class Twin:
         Raises:
             ConfigError: the question cannot be understood, or names what nobody knows.
         """
-        return run_query(expression, QuerySources(self.relations, self.nodes, name=self.path.stem))
+        return run_query(expression, self.sources)
 
     def states(self, segment: int | None = None) -> Iterator[SceneState]:
         """The state of every instant, in order; of one segment, or of all."""

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def table_to_bytes(table: pa.Table) -> bytes:
-    """An Arrow table as Parquet with page checksums."""
+def table_to_bytes(table: pa.Table, rows: int | None = None) -> bytes:
+    """An Arrow table as Parquet with page checksums; `rows` is the most that a row group has."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True, row_group_size=rows)
     return sink.getvalue().to_pybytes()
 
 

@@ -84,6 +84,7 @@ VERBS = (
     Verb("roles", "roles", "Twins", "Say who is who, by what they do."),
     Verb("query", "query", "Twins", "Ask who stood in which relation to whom, and when."),
     Verb("stream", "stream", "Twins", "Bring vitals and device states into a twin."),
+    Verb("library", "library", "Twins", "Index a folder of twins and labels, to ask all of them."),
     Verb("play", "play", "See and share", "Play a twin in Rerun."),
     Verb("screenshot", "screenshot", "See and share", "Draw a picture of a twin at one moment, without a screen."),
     Verb("export", "export", "See and share", "Write a twin as plain files for other tools."),
@@ -91,6 +92,7 @@ VERBS = (
     Verb("verify", "verify", "Trust", "Check every file of a recording or a twin against its hash."),
     Verb("evaluate", "evaluate", "Trust", "Compare a twin with the truth of a simulated recording."),
     Verb("score-graphs", "score_graphs", "Trust", "Score predicted scene graphs by the rules of 4D-OR or MM-OR."),
+    Verb("datasets", "datasets", "Recordings", "List other people's data sets, and look into one."),
     Verb("vocabulary", "vocabulary", "Trust", "Print the words of the scene graph and how data sets spell them."),
     Verb("config", "config", "Trust", "Show the settings of every stage, with their defaults."),
 )

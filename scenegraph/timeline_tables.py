@@ -20,13 +20,16 @@ from typing import TYPE_CHECKING
 
 from ..capture.errors import InputError
 from .graph import TruthState
-from .timeline import Interval, NodeSpan
+from .timeline import Interval, NodeSpan, merge
 from .vocabulary import PREDICATES, PredicateSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 KEYS = ("subject", "predicate", "object", "begin_ns", "end_ns", "state", "score", "continues", "source")
+_SORT_KEYS = ("predicate", "procedure", "begin_ns", "end_ns", "subject", "object")
+RELATIONS_ORDER = [(name, "ascending") for name in _SORT_KEYS]
+"""How tables of many recordings are sorted: whoever asks for a predicate finds its rows side by side."""
 _LATER = ("continues", "source", "role")
 
 
@@ -101,6 +104,17 @@ def intervals_from_table(table: pa.Table) -> tuple[Interval, ...]:
         )
         for row in table.to_pylist()
     )  # fmt: skip
+
+
+def whole_relations(table: pa.Table) -> pa.Table:
+    """A relations table with the pieces of intervals that were cut for storage joined again.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    if "continues" not in table.column_names or True not in table["continues"].unique().to_pylist():
+        return table
+    return relations_table(merge(intervals_from_table(table)), table.schema)
 
 
 def nodes_table(nodes: Iterable[NodeSpan], source: str = "") -> pa.Table:

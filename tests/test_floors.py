@@ -25,16 +25,19 @@ WRITERS = (
     "capture.storage", "capture.recording_writer", "capture.packets", "capture.rig_file", "capture.files",
     "evaluation.truth", "evaluation.truth_writer",
 )  # fmt: skip
+# How images and cameras of other people's folders become the frames of a recording.
+IMPORTS = ("capture.import_frames", "capture.image_bytes", "capture.camera_move", "capture.calibration.camera_file_tum")
 # How labels are read, for data sets that bring them.
 LABELS = ("scenegraph.label_io", "scenegraph.labels", "scenegraph.vocabulary_terms")
 MAY_IMPORT = {
     "capture": ("capture",),
     "reconstruction": ("reconstruction", "capture"),
     "scenegraph": ("scenegraph", "reconstruction", "capture"),
-    "datasets": ("datasets", *TYPES, *WRITERS, *LABELS),
+    "datasets": ("datasets", *TYPES, *WRITERS, *IMPORTS, *LABELS),
     "playback": ("playback", "facade", "archive", "scenegraph", "reconstruction", "capture"),
     "evaluation": ("evaluation", "facade", "archive", "scenegraph", "reconstruction", "capture"),
     "archive": ("scenegraph", "reconstruction", "capture"),
+    "library": ("facade", "archive", "scenegraph", "capture"),
     "facade": ("archive", "scenegraph", "reconstruction", "capture"),
     "twin": ("facade", "archive", "scenegraph", "reconstruction", "capture"),
     "cli": ("", "cli", "twin", "facade", "archive", *FLOORS),
@@ -51,7 +54,7 @@ DYNAMIC_WING = {
     "dynamic_mask", "moving", "moving_points", "clusters", "cluster_repair", "follower", "tracking", "track_smoothing",
     "visibility", "surfaces", "dynamic_scene", "scene_tables", "skeleton", "detections", "keypoint_io", "pose_prior",
     "pose_fit", "matching", "person_tracks", "person_smoothing", "lift", "estimators", "estimator_onnx", "model_files",
-    "model_cards", "keypoint_formats", "keypoint_cache", "picture_crops", "regions",
+    "model_cards", "pose_networks", "keypoint_formats", "keypoint_cache", "picture_crops", "regions",
 }  # fmt: skip
 SHARED = {"__init__", "state", "depth_view", "threads"}
 
