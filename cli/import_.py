@@ -10,6 +10,7 @@ import typer
 from .app import ExitCode
 from .console import Reporter
 from .import_common import DepthOption, DryRunOption, FromOption, ToOption, options_of, tell
+from .import_data_sets import data_set_verbs
 from .import_streams import mcap, rosbag, tum, video
 from .options import RigOption
 
@@ -78,4 +79,7 @@ def azure_kinect(
     return tell(report, imported)
 
 
-verbs = {"plain": plain, "azure-kinect": azure_kinect, "tum": tum, "video": video, "mcap": mcap, "rosbag": rosbag}
+verbs = {
+    "plain": plain, "azure-kinect": azure_kinect, "tum": tum, "video": video, "mcap": mcap, "rosbag": rosbag,
+    **data_set_verbs(),
+}  # fmt: skip
