@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .capture.errors import OrtwinError
     from .capture.storage import open_recording
+    from .library import index_library
+    from .scenegraph.library import Library
     from .twin import Twin, build_twin, open
 
 __version__ = "0.1.0"
-__all__ = ["OrtwinError", "Twin", "__version__", "build_twin", "open", "open_recording"]
+__all__ = ["Library", "OrtwinError", "Twin", "__version__", "build_twin", "index_library", "open", "open_recording"]
 
 _HOME = {
+    "Library": ".scenegraph.library",
     "OrtwinError": ".capture.errors",
     "Twin": ".twin",
     "build_twin": ".twin",
+    "index_library": ".library",
     "open": ".twin",
     "open_recording": ".capture.storage",
 }

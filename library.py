@@ -1,15 +1,14 @@
-"""Libraries: many twins and files of labels below one folder, asked as one.
+"""Making a library: every twin and file of labels below a folder is found and indexed.
 
-    index_library("archive")
-    Library("archive").query("holding(head_surgeon, drill) and not covered(patient)")
+    ortwin.index_library("archive")
+    ortwin.Library("archive").query("holding(head_surgeon, drill) and not covered(patient)")
 
-`Library` and `index_library` are names of the front door, too.
+scenegraph/library.py asks it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,53 +19,15 @@ from .capture.errors import InputError
 from .capture.files import hash_bytes, hash_file
 from .capture.segments import MANIFEST, committed_segments, read_manifest
 from .facade import Twin
-from .scenegraph.library_index import HEAD, LibraryIndex, Procedure, Skipped, index_sources, read_index
+from .scenegraph.library import FOLDER
+from .scenegraph.library_index import LibraryIndex, Procedure, Skipped
 from .scenegraph.library_writer import Progress, write_index
-from .scenegraph.query_engine import QueryResult, run_query
 from .scenegraph.query_sources import QuerySources
 
 if TYPE_CHECKING:
     from .scenegraph.labels import Labels
 
-FOLDER = "ortwin.library"
-"""Where the index of a folder lies, unless somebody says otherwise."""
 _CONTAINERS = (".twin", ".recording", ".library")
-
-
-class Library:
-    """The twins and labels of a folder as one; whoever has it open keeps what was in force then.
-
-    Args:
-        path: a folder that was indexed, or its index.
-
-    Raises:
-        InputError: there is no index, or it is damaged.
-    """
-
-    def __init__(self, path: Path | str) -> None:
-        self.path = index_folder(Path(path))
-        self.index: LibraryIndex = read_index(self.path)
-
-    @property
-    def sources(self) -> QuerySources:
-        """The tables, as queries read them."""
-        return replace(index_sources(self.path, self.index), specs=_specs())
-
-    def query(self, expression: str) -> QueryResult:
-        """Ask all recordings at once; each row of the answer begins with the name of its recording.
-
-        Raises:
-            ConfigError: the question cannot be understood, or names what nobody knows.
-            InputError: there is nothing in the library, or its files were replaced since it was opened.
-        """
-        if not self.index.procedures:
-            raise InputError("the library holds no recording", where=str(self.path), todo="ortwin library index FOLDER")
-        return run_query(expression, self.sources)
-
-
-def index_folder(path: Path) -> Path:
-    """The index of a folder: what it holds under its usual name, or the folder itself where it is one."""
-    return path if (path / HEAD).exists() else path / FOLDER
 
 
 def index_library(root: Path | str, out: Path | str | None = None, progress: Progress | None = None) -> LibraryIndex:
@@ -173,10 +134,3 @@ def _label_tables(labels: Labels, take: str, content: str) -> QuerySources:
 
     timeline, source = label_timeline(labels, take), f"labels {labels.form} blake3:{content[:16]}"
     return QuerySources(relations_table(timeline.intervals, source=source), nodes_table(timeline.nodes, source=source))
-
-
-def _specs() -> Mapping:
-    from .scenegraph.label_timeline import label_specs
-    from .scenegraph.predicate import load_predicates
-
-    return {**label_specs(), **load_predicates()}

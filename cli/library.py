@@ -24,7 +24,8 @@ def index(
 
     What is damaged or half written is named and left out. Whoever is reading keeps the index that was in force.
     """
-    from ..library import FOLDER, index_library
+    from ..library import index_library
+    from ..scenegraph.library import FOLDER
 
     with report.progress(None, "indexing") as bar:
         found = index_library(folder, out, lambda stage, done, total: bar(done, total, stage))
@@ -43,7 +44,7 @@ def index(
 
 def show(report: Reporter, folder: FolderPath) -> None:
     """List what an index holds, and what was left out and why."""
-    from ..library import Library
+    from ..scenegraph.library import Library
 
     library = Library(folder)
     rows = [

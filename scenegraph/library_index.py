@@ -17,11 +17,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..capture.errors import InputError
 from ..capture.files import canonical_json, hash_bytes
 from ..capture.segments import read_sealed, seal
-from .query_sources import QuerySources
+
+if TYPE_CHECKING:
+    from .query_sources import QuerySources
 
 HEAD = "library.json"
 SCHEMA_VERSION = 1
@@ -126,6 +129,7 @@ def read_index(library: Path) -> LibraryIndex:
 
 def index_sources(library: Path, index: LibraryIndex) -> QuerySources:
     """The tables of an index as a query reads them."""
+    from .query_sources import QuerySources
 
     def files(layer: str, keys: Iterable[str], name: str) -> list[Path]:
         return [path for key in keys if (path := library / layer / key / f"{name}.parquet").exists()]

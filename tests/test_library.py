@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from ortwin.capture.errors import ConfigError, InputError
 from ortwin.capture.locks import held_alone
-from ortwin.library import FOLDER, Library, index_library
+from ortwin.library import index_library
 from ortwin.scenegraph import library_writer
 from ortwin.scenegraph.label_io import read_labels
 from ortwin.scenegraph.label_timeline import label_timeline
+from ortwin.scenegraph.library import FOLDER, Library
 
 SECOND = 1_000_000_000
 

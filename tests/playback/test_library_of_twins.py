@@ -6,7 +6,8 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 from ortwin.cli.app import ExitCode, run
-from ortwin.library import FOLDER, Library, index_library
+from ortwin.library import index_library
+from ortwin.scenegraph.library import FOLDER, Library
 
 
 @pytest.fixture
