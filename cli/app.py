@@ -78,6 +78,7 @@ VERBS = (
     Verb("rig", "rig", "Recordings", "Attach or show the calibration: where the cameras stand."),
     Verb("register", "register", "Recordings", "Find where the cameras stand from the scene, without a board."),
     Verb("build", "build", "Twins", "Build the twin: the room, what moves in it, the scene graph."),
+    Verb("detect", "detect", "Twins", "Find people's 2D keypoints in the pictures of a recording."),
     Verb("lift", "lift", "Twins", "Lift 2D keypoints of several cameras to people in space."),
     Verb("label", "label", "Twins", "Name a piece of furniture; the graph follows."),
     Verb("phases", "phases", "Twins", "Find the phases of an operation, and why each began."),
@@ -85,6 +86,7 @@ VERBS = (
     Verb("query", "query", "Twins", "Ask who stood in which relation to whom, and when."),
     Verb("stream", "stream", "Twins", "Bring vitals and device states into a twin."),
     Verb("library", "library", "Twins", "Index a folder of twins and labels, to ask all of them."),
+    Verb("ask", "ask", "Twins", "Ask one of the field's questions by name, about one moment."),
     Verb("play", "play", "See and share", "Play a twin in Rerun."),
     Verb("screenshot", "screenshot", "See and share", "Draw a picture of a twin at one moment, without a screen."),
     Verb("export", "export", "See and share", "Write a twin as plain files for other tools."),
@@ -94,6 +96,7 @@ VERBS = (
     Verb("score-graphs", "score_graphs", "Trust", "Score predicted scene graphs by the rules of 4D-OR or MM-OR."),
     Verb("datasets", "datasets", "Recordings", "List other people's data sets, and look into one."),
     Verb("vocabulary", "vocabulary", "Trust", "Print the words of the scene graph and how data sets spell them."),
+    Verb("models", "models", "Trust", "Take in and list the networks that find people in pictures."),
     Verb("config", "config", "Trust", "Show the settings of every stage, with their defaults."),
 )
 

@@ -34,7 +34,7 @@ class Picture:
         camera_id: which camera.
         color_rgb: (h, w, 3) uint8, as the camera gave it (distorted).
         regions: where somebody may be, e.g. where something moves; None = anywhere, empty = nowhere. An estimator may
-            look beyond, and finds nobody whose middle lies in none of them.
+            look beyond, and finds nobody who touches none of them.
         content_key: a hash of what the image was decoded from; with it an answer can be kept (keypoint_cache.py).
     """
 
