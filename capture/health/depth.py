@@ -8,6 +8,8 @@ import numpy as np
 
 from ..depth_unit import fitting_units
 from ..errors import InputError
+from ..measured_noise import measure_noise
+from ..noise import noise_of
 from ..storage import StoredRecording
 from .finding import Finding, Severity
 from .samples import frozen_runs, sample_positions
@@ -15,6 +17,7 @@ from .samples import frozen_runs, sample_positions
 NUM_SAMPLES = 7
 ROOM_M = (0.6, 9.0)
 FEW_RETURNS, HARDLY_ANY = 0.35, 0.05
+NOISE_AT_M, NOISY = (2.0, 4.0), 1.5
 
 
 def check_depth(recording: StoredRecording) -> Iterator[Finding]:
@@ -45,6 +48,7 @@ def check_depth(recording: StoredRecording) -> Iterator[Finding]:
         yield from findings or [
             Finding("depth", Severity.GOOD, _in_words(samples, camera.depth_unit_m), f"camera {name}")
         ]
+        yield from _noise(recording, name)
 
 
 def _samples(recording: StoredRecording, name: str) -> Iterator[np.ndarray]:
@@ -96,6 +100,25 @@ def _units(name: str, samples: list[np.ndarray], unit_m: float) -> Iterator[Find
         f"depth_unit_m = {unit_m:g} may be wrong" + (f"; a room would fit {' or '.join(fitting)}" if fitting else ""),
         "look up the unit of the depth images, correct depth_unit_m in calibration.json, and import again",
     )
+
+
+def _noise(recording: StoredRecording, name: str) -> Iterator[Finding]:
+    sensor = recording.cameras[name].sensor
+    try:
+        measured = measure_noise(recording, name).noise
+    except InputError:
+        return
+    at_m = np.array(NOISE_AT_M)
+    found_m, expected_m = measured.sigma_m(at_m), noise_of(sensor).sigma_m(at_m)
+    words = f"noise of {found_m[0] * 1e3:.1f} mm at {at_m[0]:g} m and {found_m[1] * 1e3:.1f} mm at {at_m[1]:g} m"
+    if (found_m > NOISY * expected_m).any():
+        yield Finding(
+            "depth", Severity.ADVICE, words, f"camera {name}",
+            f"{expected_m[0] * 1e3:.1f} and {expected_m[1] * 1e3:.1f} mm are usual for {sensor or 'time of flight'}",
+            "cameras may dazzle each other: let them take turns; or give the build this noise (docs/depth.md)",
+        )  # fmt: skip
+    else:
+        yield Finding("depth", Severity.GOOD, words, f"camera {name}")
 
 
 def _in_words(samples: list[np.ndarray], unit_m: float) -> str:
