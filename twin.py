@@ -22,7 +22,7 @@ from .capture.config import config_from_mapping, config_to_json
 from .capture.epoch_backgrounds import EpochBackgrounds
 from .capture.errors import ConfigError, InputError, nearest_name
 from .capture.files import canonical_json, hash_bytes
-from .capture.frame_reader import FrameReader, Gap
+from .capture.frame_reader import FrameReader, Gap, can_be_read, lost_stretches
 from .capture.rig_epochs import quiet_span_ns, still_span_ns
 from .capture.rig_file import rig_to_json
 from .capture.segments import committed_segments
@@ -33,9 +33,10 @@ from .reconstruction.dynamic_scene import DynamicConfig, DynamicScene, Sighting
 from .reconstruction.room_plan import RoomPlan, format_room_plan, parse_room_plan, relabel
 from .reconstruction.scene_tables import named_visibility, raw_tracks, sighting_tables, track_table
 from .reconstruction.static_room import RoomConfig, build_static_room
+from .reconstruction.still_people import StillPeopleConfig, known_room, release_people
 from .reconstruction.track_smoothing import TrackConfig, TrackPath, smooth_tracks
 from .scenegraph.graph_builder import GraphBuilder, GraphConfig
-from .scenegraph.pair_features import compute_pair_features
+from .scenegraph.pair_measuring import compute_pair_features
 from .scenegraph.timeline import split
 from .scenegraph.timeline_tables import nodes_table, relations_table
 from .scenegraph.vocabulary import canonical_name
@@ -52,11 +53,12 @@ class BuildConfig:
 
     Args:
         segment_s: media length of a segment, the unit of commit and of resumption.
-        background, room, dynamic, tracks, graph: the stages' own settings.
+        background, still, room, dynamic, tracks, graph: the stages' own settings.
     """
 
     segment_s: float = 10.0
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
+    still: StillPeopleConfig = field(default_factory=StillPeopleConfig)
     room: RoomConfig = field(default_factory=RoomConfig)
     dynamic: DynamicConfig = field(default_factory=DynamicConfig)
     tracks: TrackConfig = field(default_factory=TrackConfig)
@@ -109,7 +111,7 @@ def build_twin(
             _move(archive, recording, rig, sync, spans, backgrounds, config, tell)
             _track(archive, spans, config, tell)
             derive_graph(archive, names, config, tell)
-        return BuildReport(Twin(archive), (*_lost(recording), *_gaps(archive, recording)))
+        return BuildReport(Twin(archive), (*lost_stretches(recording), *_gaps(archive, recording)))
 
 
 def _stand(
@@ -131,12 +133,31 @@ def _stand(
         tell("background", done, len(names))
         still_ns = still_span_ns(rig, name, quiet_ns, whole_ns)  # a camera that was moved has one for each place
         backgrounds[name] = estimate_background(recording, name, config.background, rig[name], still_ns)
+    backgrounds = _without_people(recording, rig, sync, quiet_ns, backgrounds, config)
     tell("room", 0, 1)
     span_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
-    scene = build_static_room(rig.at(quiet_ns), backgrounds, config.room)
+    scene = build_static_room(rig.at(quiet_ns), known_room(backgrounds), config.room)
     archive.write_static(replace(scene, valid_from_ns=span_ns[0], valid_to_ns=span_ns[1]), backgrounds)
     tell("room", 1, 1)
     return backgrounds
+
+
+def _without_people(
+    recording: StoredRecording,
+    rig: CameraRig,
+    sync: SyncTable,
+    quiet_ns: int,
+    backgrounds: dict[str, BackgroundModel],
+    config: BuildConfig,
+) -> dict[str, BackgroundModel]:
+    """The backgrounds without those who stood still, who are found by what moves about them now and then."""
+    epochs = np.array([rig.epoch(time_ns) for time_ns in sync.times_ns.tolist()])
+    quiet = np.flatnonzero(epochs == rig.epoch(quiet_ns))
+    chosen = quiet[np.unique(np.linspace(0, len(quiet) - 1, config.still.num_samples).astype(int))] if len(quiet) else []
+    placed, reader = rig.at(quiet_ns), FrameReader(recording, sync, rig)
+    scene = DynamicScene.start(placed, backgrounds, config.dynamic)
+    motion = (scene.see(reader.at(int(instant))[0])[1] for instant in chosen)
+    return release_people(placed, backgrounds, motion, config.still)
 
 
 def _move(
@@ -284,27 +305,13 @@ def _gaps(archive: TwinArchive, recording: StoredRecording) -> tuple[Gap, ...]:
         archive.facts("moving", int(folder.name))["gaps"] for folder in committed_segments(archive.path / "moving")
     ]
     gaps = tuple(Gap(**gap) for gaps in found for gap in gaps)
-    repaired = [gap for gap in gaps if _can_be_read(gap, recording)]
+    repaired = [gap for gap in gaps if can_be_read(gap, recording)]
     if repaired:
         raise ConfigError(
             f"{len(repaired)} frames that were damaged when this twin was built can be read now",
             where=str(archive.path), why="the recording was repaired", todo="build it anew with --fresh",
         )  # fmt: skip
     return gaps
-
-
-def _can_be_read(gap: Gap, recording: StoredRecording) -> bool:
-    position = int(np.flatnonzero(recording.indices(gap.camera_id) == gap.index)[0])
-    try:
-        recording.frame(gap.camera_id, position)
-    except InputError:
-        return False
-    return True
-
-
-def _lost(recording: StoredRecording) -> tuple[Gap, ...]:
-    """Whole stretches of the recording that cannot be read."""
-    return tuple(Gap("", -1, lost.begin_ns, lost.what, lost.file) for lost in recording.unreadable)
 
 
 def _silent(stage: str, done: int, total: int) -> None:

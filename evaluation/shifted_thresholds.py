@@ -1,14 +1,15 @@
 """The scene graph of a twin as it would be with other thresholds, derived in memory; the twin stays as it is.
 
 A score that only holds at the very thresholds of docs/predicates.md is worth little. Every threshold compares a measure
-with a number, so that multiplying all numbers by a factor is the same as dividing all measures by it: gaps, heights
-over a top, shares of a footprint, depths in a zone, and with them the noise of the gaps and the reach of what is
-unseen, so that these allowances keep their metres. Minimum durations are no thresholds and stay.
+with a number, so that multiplying all numbers by a factor is the same as dividing all measures by it: gaps, angles,
+speeds, heights over a top, shares of a footprint, depths in a zone, and with them the noise of the gaps and the reach
+of what is unseen, so that these allowances keep their metres. Minimum durations are no thresholds and stay; so does
+what tells in whose hand a tool is for the sake of other measures.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,8 @@ import numpy as np
 from ..capture.config import config_from_mapping
 from ..facade import Twin, solid_reader
 from ..scenegraph.graph_builder import GraphBuilder, GraphConfig
-from ..scenegraph.pair_features import PairFeatures, compute_pair_features
+from ..scenegraph.pair_features import PairFeatures
+from ..scenegraph.pair_measuring import compute_pair_features
 from ..scenegraph.timeline import Interval
 from ..scenegraph.window_tables import scene_window
 from .rows import RelationRow
@@ -24,7 +26,7 @@ from .rows import RelationRow
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-UNSCALED = ("times_ns", "subject_index", "object_index", "footprint_slope_per_m", "present", "observed")
+UNSCALED = ("footprint_slope_per_m", "inside_slope_per_m")
 
 
 def relations_with_thresholds(twin: Twin, factors: Sequence[float]) -> dict[float, tuple[RelationRow, ...]]:
@@ -50,12 +52,7 @@ def relations_with_thresholds(twin: Twin, factors: Sequence[float]) -> dict[floa
 
 def divided(features: PairFeatures, factor: float) -> PairFeatures:
     """All measures divided by a factor; who is paired with whom, and when, stays."""
-    scaled = {}
-    for item in fields(features):
-        array = getattr(features, item.name)
-        if isinstance(array, np.ndarray) and item.name not in UNSCALED:
-            scaled[item.name] = array / factor
-    return replace(features, **scaled)
+    return features.scaled(1.0 / factor, but=UNSCALED)
 
 
 def _row(interval: Interval) -> RelationRow:

@@ -67,3 +67,15 @@ def zone_depth_m(points_m: np.ndarray, zone: Zone) -> np.ndarray:
     """(...) how deep points (..., 3) lie in a zone's upright prism, metres: the lesser of sideways and from the top."""
     depth = polygon_depth_m(points_m[..., :2], zone.polygon_m)
     return np.asarray(np.minimum(depth, zone.height_m - points_m[..., 2]))
+
+
+def nearest_on_m(polygon_m: np.ndarray, points_m: np.ndarray) -> np.ndarray:
+    """(T, 2) the spot of a polygon's outline nearest to points (T, 2); NaN for points on the polygon."""
+    start = np.asarray(polygon_m, dtype=np.float64)
+    edge = np.roll(start, -1, axis=0) - start
+    offset = points_m[:, None, :] - start
+    along = np.clip((offset * edge).sum(-1) / np.maximum((edge * edge).sum(-1), 1e-18), 0.0, 1.0)
+    spots = start + along[..., None] * edge
+    nearest = np.linalg.norm(points_m[:, None] - spots, axis=-1).argmin(axis=1)
+    outside = polygon_depth_m(points_m, polygon_m) < 0.0
+    return np.where(outside[:, None], spots[np.arange(len(points_m)), nearest], np.nan)

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..capture.errors import ConfigError, InputError, nearest_name
+from .derivation import Derivation
 from .graph import TruthState
 from .hysteresis import TRUE, Run, find_runs, hold, lasting, minimum_instants
 from .pair_features import PairFeatures
-from .predicate import Predicate, load_predicates, measuring_function
-from .predicates_zone import zone_events
+from .predicate import Predicate, deriving_function, load_predicates, measuring_function
 from .timeline import Interval
 from .vocabulary import TRACK, PredicateSpec, symmetric_order
 
@@ -86,6 +86,8 @@ class GraphBuilder:
         self._measures: dict[str, Predicate] = {
             name: measuring_function(spec) for name, spec in self._specs.items() if spec.function
         }
+        self._derive = {name: deriving_function(spec) for name, spec in self._specs.items() if spec.derive}
+        self._ready: set[str] = set()
         self._columns: dict[_Key, _Column] = {}
         self._last_seen_ns: dict[tuple[str, str], int] = {}
         self._under_way: list[Run] = []
@@ -111,12 +113,23 @@ class GraphBuilder:
         for name, measure in self._measures.items():
             pairs = np.flatnonzero(_candidates(features, self._specs[name]))
             if len(pairs):
+                self._ready.add(name)
                 self._push_predicate(self._specs[name], measure, features.select(pairs), reach_m[:, pairs])
         for run in before:
             if run.end_index == self._num_instants:
                 run.end_ns = int(times_ns[0])
         self._num_instants += len(times_ns)
         self._last_ns = int(times_ns[-1])
+
+    @property
+    def measured(self) -> frozenset[str]:
+        """The predicates for which the windows so far had what they need; of others the graph says nothing.
+
+        Where nobody has joints, or no tool is known, nobody can tell who holds what: such relations are neither false
+        nor unknown but not measured.
+        """
+        told = {name for name, spec in self._specs.items() if spec.event_of in self._ready}
+        return frozenset(self._ready | told)
 
     def finish(self, end_ns: int | None = None) -> tuple[Interval, ...]:
         """All intervals and events, in their one order. `end_ns` is by default one frame after the last instant."""
@@ -126,9 +139,14 @@ class GraphBuilder:
             run.end_ns = end_ns
         intervals: list[Interval] = []
         for key, column in self._columns.items():
-            minimum = minimum_instants(self._specs[key.predicate].minimum_s, self._frame_interval_ns)
-            intervals += [_interval(key, run) for run in lasting(column.runs, minimum, self._num_instants)]
-        intervals += self._events(intervals, end_ns)
+            spec = self._specs[key.predicate]
+            minimum, bridged = (
+                minimum_instants(seconds, self._frame_interval_ns) for seconds in (spec.minimum_s, spec.bridged_s)
+            )
+            intervals += [_interval(key, run) for run in lasting(column.runs, minimum, self._num_instants, bridged)]
+        for name, derive in self._derive.items():
+            length_ns = minimum_instants(self._specs[name].minimum_s, self._frame_interval_ns) * self._frame_interval_ns
+            intervals = derive(intervals, Derivation(self._first_ns, end_ns, length_ns))
         return tuple(sorted(intervals, key=lambda row: row.order))
 
     def _reach(self, features: PairFeatures) -> np.ndarray:
@@ -192,16 +210,6 @@ class GraphBuilder:
             if end == num_times:
                 self._under_way.append(run)
 
-    def _events(self, intervals: list[Interval], end_ns: int) -> list[Interval]:
-        events: list[Interval] = []
-        for spec in self._specs.values():
-            if spec.event_of:
-                length_ns = minimum_instants(spec.minimum_s, self._frame_interval_ns) * self._frame_interval_ns
-                source = [row for row in intervals if row.predicate == spec.event_of]
-                found = zone_events(source, self._first_ns, end_ns, length_ns)
-                events += [row for row in found if row.predicate == spec.name]
-        return events
-
 
 def _chosen(known: Mapping[str, PredicateSpec], names: tuple[str, ...] | None) -> dict[str, PredicateSpec]:
     if names is None:
@@ -209,7 +217,10 @@ def _chosen(known: Mapping[str, PredicateSpec], names: tuple[str, ...] | None) -
     for name in names:
         if name not in known:
             raise ConfigError(f"unknown predicate '{name}'{nearest_name(name, known)}", where="graph.predicates")
-    needed = {*names, *(known[name].event_of for name in names)}
+    needed, before = set(names), set()
+    while needed != before:
+        before = set(needed)
+        needed |= {source for name in before for source in known[name].told_from}
     return {name: spec for name, spec in known.items() if name in needed}
 
 
@@ -219,6 +230,12 @@ def _candidates(features: PairFeatures, spec: PredicateSpec) -> np.ndarray:
     ranks = [symmetric_order(entity.node_id, entity.label) for entity in features.entities]
     subject, other = features.subject_index, features.object_index
     fits = np.isin(layers[subject], list(spec.domain)) & np.isin(layers[other], list(spec.range))
+    if spec.with_tools and not features.has_tips:
+        return np.zeros_like(fits)
+    for wanted, index in ((spec.subjects, subject), (spec.objects, other)):
+        if wanted:
+            belongs = np.array([not wanted.isdisjoint(groups) for groups in features.groups()], dtype=bool)
+            fits &= belongs[index]
     if spec.symmetric:
         pairs = zip(subject.tolist(), other.tolist(), strict=True)
         fits &= np.array([layers[b] != TRACK or ranks[a] < ranks[b] for a, b in pairs], dtype=bool)

@@ -106,14 +106,15 @@ def minimum_instants(minimum_s: float, frame_interval_ns: int) -> int:
     return max(1, round(minimum_s * 1e9 / frame_interval_ns))
 
 
-def lasting(runs: Sequence[Run], minimum: int, num_instants: int) -> list[Run]:
+def lasting(runs: Sequence[Run], minimum: int, num_instants: int, bridged: int = 0) -> list[Run]:
     """The runs of one column that count, in order of time.
 
-    First, true runs with less than `minimum` instants between them become one. Then true runs shorter than `minimum`
-    are dropped. What is unknown, with the dropped true runs that touch it, stays unknown if it lasts as long, or if it
-    reaches the first or the last of the recording's `num_instants`, beyond which nobody knows either.
+    First, true runs with less than `minimum` (or `bridged`, if that is more) instants between them become one. Then
+    true runs shorter than `minimum` are dropped. What is unknown, with the dropped true runs that touch it, stays
+    unknown if it lasts as long, or if it reaches the first or the last of the recording's `num_instants`, beyond which
+    nobody knows either.
     """
-    held = _held(runs, minimum)
+    held = _held(runs, minimum, max(minimum, bridged))
     doubtful: list[Run] = []
     for run in _outside(runs, held):
         if doubtful and doubtful[-1].end_index == run.begin_index:
@@ -129,12 +130,12 @@ def lasting(runs: Sequence[Run], minimum: int, num_instants: int) -> list[Run]:
     return sorted([*held, *doubtful], key=lambda run: run.begin_index)
 
 
-def _held(runs: Sequence[Run], minimum: int) -> list[Run]:
+def _held(runs: Sequence[Run], minimum: int, bridged: int) -> list[Run]:
     held: list[Run] = []
     for run in runs:
         if run.state != TRUE:
             continue
-        if held and run.begin_index - held[-1].end_index < minimum:
+        if held and run.begin_index - held[-1].end_index < bridged:
             run = held.pop().joined(run)
         held.append(run)
     return [run for run in held if run.length >= minimum]

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from .floor_geometry import footprint_polygon_m, footprint_share, zone_depth_m
-from .gaps import Cloud, cloud_to_box_m, cloud_to_cloud_m
-from .scene_window import Entity, SceneWindow
-from .vocabulary import FIXTURE, TRACK, symmetric_order
+from .scene_window import Entity
+from .vocabulary import FIXTURE, groups_of
 
-#: Beyond this distance of the bounding boxes their distance itself is stored as the gap: a bound from below.
-EXACT_GAP_WITHIN_M = 1.5
+#: What an unseen person might do at most, m/s.
+FASTEST_M_S = 9.0
+LENGTHS = ("gap_m", "center_distance_m", "away_m", "palm_m", "free_hand_m", "help_m")
+"""Measures that may be so much less where the two stand so much nearer."""
+
+
+def _blank() -> np.ndarray:
+    return np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairFeatures:
     """Measures of P ordered pairs at T instants. Float64; NaN where a pair is absent or a measure has no meaning.
+
+    What is left out is NaN everywhere.
 
     Args:
         times_ns: (T,) int64, rig clock.
@@ -33,6 +42,25 @@ class PairFeatures:
         depth_m: (T, P) how deep the subject's centre lies in the zone, negative outside; zones only.
         present: (T, P) whether both exist.
         observed: (T, P) whether both exist and each was measured by some camera.
+        subject_observed: (T, P) whether the subject was.
+        inside_share: (T, P) share of the subject's surface in the box of the object; fixtures and trays only.
+        inside_slope_per_m: (T, P) the most by which that share can change per metre of motion.
+        away_m: (T, P) from the subject's place to the object's point, on the floor; of people, as all that follow.
+        bearing_rad: (T, P) angle on the floor between the subject's front and that direction.
+        approach_m_s: (T, P) speed of the subject's place along that direction.
+        stride_m_s: (T, P) speed of the subject's place.
+        trunk_rad: (T, P) angle of the subject's trunk above the level plane.
+        palm_m: (T, P) from the subject's palm to the thing; of the better hand, see hand_work.
+        slip_m_s: (T, P) speed of that hand in the frame of the thing.
+        hand_m_s: (T, P) its speed in the world.
+        rest_m: (T, P) from the thing to the nearest fixture.
+        free_hand_m: (T, P) from the nearer palm that holds nothing to a patient or fixture; infinite with none free.
+        stir_m_s: (T, P) mean speed of that hand over a second.
+        patient_m: (T, P) from the nearer palm that holds nothing to the nearest patient; infinite without one.
+        help_m: (T, P) from the subject's palm to where the object works on a patient; infinite where she does not.
+        work_m: by action, (T, P) from the tip of a tool for it, in the subject's hand, to the object's surface.
+        bodies, tools: the numbers of the entities that have joints, and that have a path as rigid things.
+        has_tips: whether any of these has a working point.
     """
 
     times_ns: np.ndarray
@@ -49,154 +77,130 @@ class PairFeatures:
     depth_m: np.ndarray
     present: np.ndarray
     observed: np.ndarray
+    subject_observed: np.ndarray = field(default_factory=_blank)
+    inside_share: np.ndarray = field(default_factory=_blank)
+    inside_slope_per_m: np.ndarray = field(default_factory=_blank)
+    away_m: np.ndarray = field(default_factory=_blank)
+    bearing_rad: np.ndarray = field(default_factory=_blank)
+    approach_m_s: np.ndarray = field(default_factory=_blank)
+    stride_m_s: np.ndarray = field(default_factory=_blank)
+    trunk_rad: np.ndarray = field(default_factory=_blank)
+    palm_m: np.ndarray = field(default_factory=_blank)
+    slip_m_s: np.ndarray = field(default_factory=_blank)
+    hand_m_s: np.ndarray = field(default_factory=_blank)
+    rest_m: np.ndarray = field(default_factory=_blank)
+    free_hand_m: np.ndarray = field(default_factory=_blank)
+    stir_m_s: np.ndarray = field(default_factory=_blank)
+    patient_m: np.ndarray = field(default_factory=_blank)
+    help_m: np.ndarray = field(default_factory=_blank)
+    work_m: Mapping[str, np.ndarray] = field(default_factory=dict)
+    bodies: frozenset[int] = frozenset()
+    tools: frozenset[int] = frozenset()
+    has_tips: bool = False
 
     def __post_init__(self) -> None:
+        shape = (len(self.times_ns), len(self.subject_index))
         for item in fields(self):
             array = getattr(self, item.name)
             if isinstance(array, np.ndarray):
+                if array.ndim == 1 and item.name not in ("times_ns", "subject_index", "object_index"):
+                    array = self.observed if item.name == "subject_observed" else np.full(shape, np.nan)
                 view = array.view()
                 view.flags.writeable = False
                 object.__setattr__(self, item.name, view)
+        object.__setattr__(self, "work_m", MappingProxyType(dict(self.work_m)))
 
     @property
     def num_pairs(self) -> int:
         """P."""
         return len(self.subject_index)
 
+    @property
+    def to_fixture(self) -> np.ndarray:
+        """(P,) bool: whether the object stands."""
+        layers = np.array([entity.layer for entity in self.entities])
+        return layers[self.object_index] == FIXTURE
+
+    def groups(self) -> list[frozenset[str]]:
+        """The groups of each entity, see vocabulary.GROUPS."""
+        return [
+            groups_of(entity.label, entity.layer, number in self.bodies, number in self.tools)
+            for number, entity in enumerate(self.entities)
+        ]
+
+    def work(self, action: str) -> np.ndarray:
+        """(T, P) `work_m` of an action; NaN where no tool for it is known at all."""
+        return self.work_m[action] if action in self.work_m else np.full(self.gap_m.shape, np.nan)
+
     def select(self, columns: np.ndarray) -> PairFeatures:
         """The same window with some of the pairs only: (P,) bool, or pair numbers."""
-        chosen = {}
-        for item in fields(self):
-            array = getattr(self, item.name)
-            if isinstance(array, np.ndarray) and item.name != "times_ns":
-                chosen[item.name] = array[..., columns]
-        return replace(self, **chosen)
+        subject, other = self.subject_index[columns], self.object_index[columns]
+        return replace(self, subject_index=subject, object_index=other, **self._each(lambda array: array[:, columns]))
 
     def between(self, first: int, last: int) -> PairFeatures:
         """The instants number `first` up to and without `last`."""
-        cut = {
-            item.name: getattr(self, item.name)[first:last]
-            for item in fields(self)
-            if item.name not in ("entities", "subject_index", "object_index")
+        return replace(self, times_ns=self.times_ns[first:last], **self._each(lambda array: array[first:last]))
+
+    def scaled(self, factor: float, but: Collection[str] = ()) -> PairFeatures:
+        """All measures times a factor, except those named, and who is there and seen."""
+        skip = {*but, "present", "observed", "subject_observed"}
+        arrays = self._each(lambda array: array * factor if array.dtype != bool else array)
+        return replace(self, **{name: array for name, array in arrays.items() if name not in skip})
+
+    def _each(self, change: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+        """Every (T, P) measure, changed alike."""
+        skip = ("times_ns", "subject_index", "object_index")
+        arrays = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in skip}
+        changed: dict[str, Any] = {
+            name: change(array) for name, array in arrays.items() if isinstance(array, np.ndarray)
         }
-        return replace(self, **cut)
+        return {**changed, "work_m": {action: change(array) for action, array in self.work_m.items()}}
 
     def loosened(self, reach_m: np.ndarray) -> PairFeatures:
-        """What could be measured at best if the two stood up to `reach_m` (T, P) elsewhere: nearer, deeper, on top."""
-        return self._shifted(-np.asarray(reach_m))
+        """What could be measured at best if the two stood up to `reach_m` (T, P) elsewhere: nearer, deeper, on top.
+
+        Whoever is not seen may have turned, risen, or begun to walk.
+        """
+        free = np.asarray(reach_m) > 0.0
+        turned = free & ~self.subject_observed
+        return replace(
+            self._shifted(-np.asarray(reach_m)),
+            bearing_rad=np.where(free, 0.0, self.bearing_rad),
+            trunk_rad=np.where(turned, np.pi / 2, self.trunk_rad),
+            approach_m_s=np.where(free, np.where(turned, FASTEST_M_S, self.stride_m_s), self.approach_m_s),
+            slip_m_s=np.where(free, 0.0, self.slip_m_s),
+            hand_m_s=np.where(free, FASTEST_M_S, self.hand_m_s),
+            stir_m_s=np.where(free, FASTEST_M_S, self.stir_m_s),
+            help_m=np.where(free, 0.0, self.help_m),
+            free_hand_m=np.where(free, 0.0, self.free_hand_m),
+            patient_m=np.where(free, np.inf, self.patient_m),
+            work_m={action: np.where(free, 0.0, array) for action, array in self.work_m.items()},
+        )
 
     def tightened(self, reach_m: np.ndarray) -> PairFeatures:
         """What could be measured at worst if the two stood up to `reach_m` (T, P) elsewhere."""
-        return self._shifted(np.asarray(reach_m))
-
-    def _shifted(self, away_m: np.ndarray) -> PairFeatures:
-        share = self.footprint_share - away_m * self.footprint_slope_per_m
+        free = np.asarray(reach_m) > 0.0
         return replace(
-            self,
-            gap_m=np.maximum(self.gap_m + away_m, 0.0),
-            gap_sigma_m=np.zeros_like(self.gap_sigma_m),
-            center_distance_m=np.maximum(self.center_distance_m + away_m, 0.0),
-            bottom_m=np.maximum(np.abs(self.bottom_m) + away_m, 0.0),
-            footprint_share=np.clip(share, 0.0, 1.0),
-            depth_m=self.depth_m - away_m,
+            self._shifted(np.asarray(reach_m)),
+            bearing_rad=np.where(free, np.pi, self.bearing_rad),
+            approach_m_s=np.where(free, 0.0, self.approach_m_s),
+            slip_m_s=np.where(free, FASTEST_M_S, self.slip_m_s),
+            stir_m_s=np.where(free, 0.0, self.stir_m_s),
+            help_m=np.where(free, np.inf, self.help_m),
+            free_hand_m=np.where(free, np.inf, self.free_hand_m),
+            work_m={action: np.where(free, np.inf, array) for action, array in self.work_m.items()},
         )
 
-
-def compute_pair_features(window: SceneWindow) -> PairFeatures:
-    """Measures all candidate pairs of a window: moving with moving (both ways), with fixtures, and with zones."""
-    subject, other = _candidate_pairs(window)
-    center, extent, velocity, sigma, present, observed = _completed(window)
-    pair_present = present[:, subject] & present[:, other]
-    pair_observed = pair_present & observed[:, subject] & observed[:, other]
-    bottom, share, slope = _support(window, center, extent, subject, other)
-    nothing = np.where(pair_present, 0.0, np.nan)
-    return PairFeatures(
-        times_ns=window.times_ns,
-        entities=window.entities,
-        subject_index=subject,
-        object_index=other,
-        gap_m=_gaps(window, center, extent, subject, other, pair_present),
-        gap_sigma_m=np.hypot(sigma[:, subject], sigma[:, other]) + nothing,
-        center_distance_m=np.linalg.norm(center[:, subject] - center[:, other], axis=-1) + nothing,
-        relative_speed_m_s=np.linalg.norm(velocity[:, subject] - velocity[:, other], axis=-1) + nothing,
-        bottom_m=bottom + nothing,
-        footprint_share=share + nothing,
-        footprint_slope_per_m=slope + nothing,
-        depth_m=_zone_depths(window, center, subject, other) + nothing,
-        present=pair_present,
-        observed=pair_observed,
-    )
-
-
-def _candidate_pairs(window: SceneWindow) -> tuple[np.ndarray, np.ndarray]:
-    moving = window.moving().tolist()
-    targets = [*moving, *window.fixtures().tolist(), *window.floor_areas().tolist()]
-    pairs = [(a, b) for a in moving for b in targets if a != b]
-    subject, other = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    return subject, other
-
-
-def _completed(window: SceneWindow) -> tuple[np.ndarray, ...]:
-    center, extent, velocity = window.center_m.copy(), window.extent_m.copy(), window.velocity_m_s.copy()
-    sigma, present, observed = window.sigma_m.copy(), window.present.copy(), window.observed.copy()
-    moving = window.moving()
-    present[:, moving] &= np.isfinite(center[:, moving]).all(axis=-1)
-    standing = np.concatenate([window.fixtures(), window.floor_areas()])
-    center[:, standing], extent[:, standing] = np.nan, np.nan
-    velocity[:, standing], sigma[:, standing] = 0.0, np.nan_to_num(sigma[:, standing])
-    present[:, standing], observed[:, standing] = True, True
-    for index, box in window.boxes.items():
-        corners = box.corners_m()
-        center[:, index], extent[:, index] = box.center_m, np.ptp(corners, axis=0)
-    return center, extent, velocity, sigma, present, observed
-
-
-def _gaps(
-    window: SceneWindow,
-    center: np.ndarray,
-    extent: np.ndarray,
-    subject: np.ndarray,
-    other: np.ndarray,
-    present: np.ndarray,
-) -> np.ndarray:
-    apart = np.abs(center[:, subject] - center[:, other]) - (extent[:, subject] + extent[:, other]) / 2
-    gap = np.where(present, np.linalg.norm(np.maximum(apart, 0.0), axis=-1), np.nan)
-    ranks = [symmetric_order(entity.node_id, entity.label) for entity in window.entities]
-    number = {pair: column for column, pair in enumerate(zip(subject.tolist(), other.tolist(), strict=True))}
-    mirror = {column: number[b, a] for (a, b), column in number.items() if (b, a) in number and ranks[a] < ranks[b]}
-    once = np.array([column in mirror or window.entities[b].layer == FIXTURE for (_, b), column in number.items()])
-    for time_index in np.flatnonzero((gap <= EXACT_GAP_WITHIN_M).any(axis=1)).tolist():
-        clouds: dict[int, Cloud] = {}
-        for column in np.flatnonzero(once & (gap[time_index] <= EXACT_GAP_WITHIN_M)).tolist():
-            a, b = int(subject[column]), int(other[column])
-            for index in (a, b):
-                if index not in clouds and window.entities[index].layer == TRACK:
-                    points = window.surface_m(time_index, index)
-                    box = center[time_index, index], extent[time_index, index]
-                    clouds[index] = Cloud(points) if len(points) else Cloud.of_box(*box)
-            if b in window.boxes:
-                gap[time_index, column] = cloud_to_box_m(clouds[a], window.boxes[b])
-            else:
-                gap[time_index, [column, mirror[column]]] = cloud_to_cloud_m(clouds[a], clouds[b])
-    return gap
-
-
-def _support(
-    window: SceneWindow, center: np.ndarray, extent: np.ndarray, subject: np.ndarray, other: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    bottom, share, slope = (np.full((len(center), len(subject)), np.nan) for _ in range(3))
-    for index, box in window.boxes.items():
-        columns = np.flatnonzero(other == index)
-        middle, size = center[:, subject[columns]], extent[:, subject[columns]]
-        bottom[:, columns] = middle[..., 2] - size[..., 2] / 2 - box.corners_m()[:, 2].max()
-        share[:, columns] = footprint_share(middle, size, footprint_polygon_m(box))
-        slope[:, columns] = (1.0 / np.maximum(size[..., :2], 1e-6)).sum(axis=-1)
-    return bottom, share, slope
-
-
-def _zone_depths(window: SceneWindow, center: np.ndarray, subject: np.ndarray, other: np.ndarray) -> np.ndarray:
-    depth = np.full((len(center), len(subject)), np.nan)
-    for index, zone in window.zones.items():
-        columns = np.flatnonzero(other == index)
-        depth[:, columns] = zone_depth_m(center[:, subject[columns]], zone)
-    return depth
+    def _shifted(self, away_m: np.ndarray) -> PairFeatures:
+        footprint = self.footprint_share - away_m * self.footprint_slope_per_m
+        inside = self.inside_share - away_m * self.inside_slope_per_m
+        changed = {name: np.maximum(getattr(self, name) + away_m, 0.0) for name in LENGTHS}
+        return replace(
+            self,
+            gap_sigma_m=np.zeros_like(self.gap_sigma_m),
+            bottom_m=np.maximum(np.abs(self.bottom_m) + away_m, 0.0),
+            footprint_share=np.clip(footprint, 0.0, 1.0),
+            inside_share=np.clip(inside, 0.0, 1.0),
+            depth_m=self.depth_m - away_m,
+            **changed,
+        )

@@ -12,13 +12,14 @@ import importlib
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..capture.errors import ConfigError
+from .derivation import Derive
 from .pair_features import PairFeatures
-from .vocabulary import LAYERS, PREDICATES, PredicateSpec, Threshold
+from .vocabulary import GROUPS, LAYERS, PREDICATES, PredicateSpec, Threshold
 
 ENTRY_POINT_GROUP = "ortwin.predicates"
 
@@ -83,21 +84,34 @@ def measuring_function(spec: PredicateSpec) -> Predicate:
     Raises:
         ConfigError: the module or the function does not exist.
     """
-    if callable(spec.function):
-        return spec.function
-    module, _, name = spec.function.partition(":")
+    return spec.function if callable(spec.function) else _imported(spec, spec.function)
+
+
+def deriving_function(spec: PredicateSpec) -> Derive:
+    """The function that tells a predicate from the intervals of a recording, imported when first asked for.
+
+    Raises:
+        ConfigError: the module or the function does not exist.
+    """
+    return _imported(spec, spec.derive)
+
+
+def _imported(spec: PredicateSpec, path: str) -> Any:
+    module, _, name = path.partition(":")
     try:
         return getattr(importlib.import_module(module, __package__), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"the predicate '{spec.name}' has no function '{spec.function}'", why=str(error)) from error
+        raise ConfigError(f"the predicate '{spec.name}' has no function '{path}'", why=str(error)) from error
 
 
 def _check_spec(spec: object, where: str) -> None:
     if not isinstance(spec, PredicateSpec):
         raise ConfigError("a predicate entry point must name a PredicateSpec", where=where)
     sound = spec.domain and spec.range and (spec.domain | spec.range) <= set(LAYERS) and spec.minimum_s >= 0
+    sound = sound and (spec.subjects | spec.objects) <= set(GROUPS)
     if not sound or not spec.name.isidentifier():
         raise ConfigError(
             f"the predicate '{spec.name}' has an unsound row", where=where,
-            todo=f"name layers among {', '.join(LAYERS)}, a minimum of 0 s or more, and a snake_case name",
+            todo=f"name layers among {', '.join(LAYERS)}, groups among {', '.join(GROUPS)}, a minimum of 0 s or "
+            "more, and a snake_case name",
         )  # fmt: skip

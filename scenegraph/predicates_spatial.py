@@ -1,4 +1,4 @@
-"""Relations of place: near, and resting on."""
+"""Relations of place: near, resting on, and in the box of."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from .pair_features import PairFeatures
 from .predicate import grade_by
 from .vocabulary import PREDICATES
+
+IN_CONTACT_M = 0.10
 
 
 def close_to(features: PairFeatures) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
@@ -28,3 +30,9 @@ def on(features: PairFeatures) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
         "bottom_m": features.bottom_m,
         "footprint_share": features.footprint_share,
     }
+
+
+def inside(features: PairFeatures) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
+    """Enough of the surface of the subject is in the box of the object, which it then meets."""
+    share = grade_by(PREDICATES["inside"].thresholds["inside_share"], features.inside_share)
+    return np.where(features.gap_m > IN_CONTACT_M, 0.0, share), {"gap_m": features.gap_m, "inside_share": features.inside_share}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 
 import numpy as np
 
+from .derivation import Derivation
 from .graph import TruthState
 from .pair_features import PairFeatures
 from .predicate import grade_by
@@ -19,6 +20,21 @@ def inside_zone(features: PairFeatures) -> tuple[np.ndarray, Mapping[str, np.nda
     """The centre of the subject lies in the zone's prism."""
     score = grade_by(PREDICATES["inside_zone"].thresholds["depth_m"], features.depth_m)
     return score, {"speed_m_s": features.relative_speed_m_s, "depth_m": features.depth_m}
+
+
+def entered(intervals: Sequence[Interval], span: Derivation) -> list[Interval]:
+    """Adds the comings into zones."""
+    return [*intervals, *_events(intervals, span, "entered")]
+
+
+def left(intervals: Sequence[Interval], span: Derivation) -> list[Interval]:
+    """Adds the goings out of zones."""
+    return [*intervals, *_events(intervals, span, "left")]
+
+
+def _events(intervals: Iterable[Interval], span: Derivation, name: str) -> list[Interval]:
+    inside = [row for row in intervals if row.predicate == "inside_zone"]
+    return [row for row in zone_events(inside, *span) if row.predicate == name]
 
 
 def zone_events(inside: Iterable[Interval], first_ns: int, end_ns: int, length_ns: int) -> list[Interval]:

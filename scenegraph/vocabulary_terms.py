@@ -78,6 +78,7 @@ class PredicateTerm:
         symmetric: p(a, b) and p(b, a) are one fact.
         implies: what holds whenever it does.
         meaning, synonyms: as in `EntityTerm`.
+        tools: the classes of tools with which it is done; empty where it needs none, or nobody says.
     """
 
     name: str
@@ -88,6 +89,7 @@ class PredicateTerm:
     implies: tuple[Implication, ...] = ()
     meaning: str = ""
     synonyms: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
 
     def allows(self, subject_kind: str, object_kind: str) -> bool:
         """Whether it can stand between entities of two kinds; a thing of no known kind may be anything."""
@@ -219,7 +221,7 @@ def _predicate(row: Mapping[str, Any]) -> PredicateTerm:
         implies.append(Implication(match[1], match[2]))
     return PredicateTerm(
         row["name"], row["priority"], tuple(row["subject"]), tuple(row["object"]), row.get("symmetric", False),
-        tuple(implies), row.get("meaning", ""), tuple(row.get("synonyms", ())),
+        tuple(implies), row.get("meaning", ""), tuple(row.get("synonyms", ())), tuple(row.get("tools", ())),
     )  # fmt: skip
 
 

@@ -25,11 +25,16 @@ def hysteresis(enter: np.ndarray, stay: np.ndarray) -> np.ndarray:
 
 def settle(holds: np.ndarray, least: int) -> np.ndarray:
     """(t,) bool: first bridges interruptions shorter than the minimum, then drops runs shorter than it."""
-    holds = holds.copy()
-    for (_, end), (begin, _) in itertools.pairwise(runs(holds)):
+    return without_short(bridged(holds, least), least)
+
+
+def bridged(mask: np.ndarray, least: int) -> np.ndarray:
+    """(t,) bool: true also in interruptions shorter than a number of instants."""
+    mask = mask.copy()
+    for (_, end), (begin, _) in itertools.pairwise(runs(mask)):
         if begin - end < least:
-            holds[end:begin] = True
-    return without_short(holds, least)
+            mask[end:begin] = True
+    return mask
 
 
 def without_short(mask: np.ndarray, least: int, keep_at_ends: bool = False) -> np.ndarray:

@@ -16,11 +16,13 @@ from . import relation_rules as rules
 from .measurements import Measurements
 from .performance import Act, Phase
 from .relation_rules import EVENT_S, HANDED_WITHIN_S, MINIMUM_S, Verdict
-from .spans import hysteresis, instants_of, least_instants, runs, settle, unseen_for, without_short
+from .spans import bridged, hysteresis, instants_of, least_instants, runs, settle, unseen_for, without_short
 
 #: How fast somebody unseen may be, m/s.
 UNSEEN_SPEED_M_S = 1.4
 ACT_UNSEEN_S = 1.0
+#: An act that is interrupted for less goes on: hands that end one stretch of work and begin the next never leave it.
+ACT_BRIDGED_S = 1.0
 MEASURED = frozenset({*MINIMUM_S, "entered", "left", "handover"})
 
 
@@ -164,7 +166,7 @@ def _performed_rows(measured: Measurements, sights: Sights, acts: Iterable[Act])
         mask[begin:end] = True
     for (subject, predicate, name), mask in masks.items():
         moving = [numbers[one] for one in (subject, name) if one in numbers]
-        mask &= sights.exists[:, moving].all(axis=1)
+        mask = bridged(mask, least_instants(ACT_BRIDGED_S, measured.step_s)) & sights.exists[:, moving].all(axis=1)
         unseen = np.asarray(~sights.seen[:, moving].all(axis=1))
         unknown = mask & without_short(unseen, least_instants(ACT_UNSEEN_S, measured.step_s))
         for state, where in (("true", mask & ~unknown), ("unknown", unknown)):

@@ -103,6 +103,7 @@ def features_of() -> Callable[..., PairFeatures]:
             columns(np.nan, -99.0 if depth_m is None else depth_m),
             np.stack([there, there], axis=1),
             np.stack([seen, seen], axis=1),
+            inside_share=columns(0.0, np.nan),
         )
 
     return make

@@ -10,7 +10,8 @@ from ortwin.reconstruction.state import OrientedBox, Zone
 from ortwin.scenegraph import predicate as protocol
 from ortwin.scenegraph.graph import TruthState
 from ortwin.scenegraph.graph_builder import GraphBuilder, GraphConfig
-from ortwin.scenegraph.pair_features import PairFeatures, compute_pair_features
+from ortwin.scenegraph.pair_features import PairFeatures
+from ortwin.scenegraph.pair_measuring import compute_pair_features
 from ortwin.scenegraph.predicates_zone import zone_events
 from ortwin.scenegraph.timeline import Interval
 from ortwin.scenegraph.timeline_tables import intervals_from_table, relations_table

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from ortwin.capture.errors import ConfigError
 from ortwin.reconstruction.state import OrientedBox, Zone
 from ortwin.scenegraph import predicate as protocol
-from ortwin.scenegraph.pair_features import compute_pair_features
+from ortwin.scenegraph.pair_measuring import compute_pair_features
 from ortwin.scenegraph.predicate import ENTER_SCORE, EXIT_SCORE, grade, load_predicates, measuring_function
 from ortwin.scenegraph.vocabulary import PREDICATES, PredicateSpec
 
@@ -178,9 +178,9 @@ class _Point:
 
 
 def test_predicates_come_in_through_entry_points(monkeypatch):
-    spec = PredicateSpec("facing", frozenset({"track"}), frozenset({"track"}), False, 0.5, lambda features: None)
+    spec = PredicateSpec("moving_with", frozenset({"track"}), frozenset({"track"}), False, 0.5, lambda features: None)
     monkeypatch.setattr(protocol, "entry_points", lambda group: [_Point(spec)])
-    assert load_predicates()["facing"] is spec
+    assert load_predicates()["moving_with"] is spec
     assert set(PREDICATES) < set(load_predicates())
 
 

@@ -1,0 +1,258 @@
+"""From a window of a scene to the measures of all its pairs, in one pass over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .body_motion import BodyMotion, body_motion
+from .floor_geometry import footprint_polygon_m, footprint_share, nearest_on_m, zone_depth_m
+from .hand_work import (
+    Grips,
+    armed_hands,
+    free_hand_m,
+    grips,
+    help_distances_m,
+    tools_in_hand,
+    work_distances_m,
+)
+from .pair_features import PairFeatures
+from .scene_window import SceneWindow
+from .surface_measures import Boxes, SurfaceMeasures, measure_surfaces, trimmed
+from .vocabulary import FIXTURE, TRACK, is_patient
+
+Columns = dict[str, np.ndarray]
+
+
+def compute_pair_features(window: SceneWindow) -> PairFeatures:
+    """Measures all candidate pairs of a window: moving with moving (both ways), with fixtures, and with zones."""
+    subject, other = _candidate_pairs(window)
+    boxes, velocity, sigma, observed = _completed(window)
+    now = window.measured
+    here, velocity, sigma, observed = trimmed(boxes, now), velocity[now], sigma[now], observed[now]
+    pair_present = here.present[:, subject] & here.present[:, other]
+    seen = pair_present & observed[:, subject]
+    nothing = np.where(pair_present, 0.0, np.nan)
+    motion = body_motion(window)
+    held = grips(window, motion)
+    hands = _Hands(motion, held, now, _patients(window))
+    surfaces = measure_surfaces(window, here, subject, other, hands.probes_m())
+    center = here.center_m
+    measures: Columns = {
+        "gap_m": surfaces.gap_m,
+        "gap_sigma_m": np.hypot(sigma[:, subject], sigma[:, other]) + nothing,
+        "center_distance_m": np.linalg.norm(center[:, subject] - center[:, other], axis=-1) + nothing,
+        "relative_speed_m_s": np.linalg.norm(velocity[:, subject] - velocity[:, other], axis=-1) + nothing,
+        "depth_m": _zone_depths(window, center, subject, other) + nothing,
+        "inside_share": surfaces.inside_share,
+        **{name: array + nothing for name, array in _support(window, here, subject, other).items()},
+    }
+    facing = _whereabouts(window, motion, now, center, subject, other)
+    at_work, work_m = _hand_measures(window, hands, surfaces, subject, other)
+    return PairFeatures(
+        times_ns=window.times_ns[now],
+        entities=window.entities,
+        subject_index=subject,
+        object_index=other,
+        present=pair_present,
+        observed=seen & observed[:, other],
+        subject_observed=seen,
+        bodies=frozenset(window.bodies),
+        tools=frozenset(window.tools),
+        has_tips=any(path.tip_m is not None for path in window.tools.values()),
+        **measures,
+        **{name: array + nothing for name, array in (facing | at_work).items()},
+        work_m={action: array + nothing for action, array in work_m.items()},
+    )
+
+
+def _candidate_pairs(window: SceneWindow) -> tuple[np.ndarray, np.ndarray]:
+    moving = window.moving().tolist()
+    targets = [*moving, *window.fixtures().tolist(), *window.floor_areas().tolist()]
+    pairs = [(a, b) for a in moving for b in targets if a != b]
+    subject, other = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return subject, other
+
+
+def _completed(window: SceneWindow) -> tuple[Boxes, np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes, velocity, sigma and observed, with what stands filled in."""
+    center, extent, velocity = window.center_m.copy(), window.extent_m.copy(), window.velocity_m_s.copy()
+    sigma, present, observed = window.sigma_m.copy(), window.present.copy(), window.observed.copy()
+    moving = window.moving()
+    present[:, moving] &= np.isfinite(center[:, moving]).all(axis=-1)
+    standing = np.concatenate([window.fixtures(), window.floor_areas()])
+    center[:, standing], extent[:, standing] = np.nan, np.nan
+    velocity[:, standing], sigma[:, standing] = 0.0, np.nan_to_num(sigma[:, standing])
+    present[:, standing], observed[:, standing] = True, True
+    for index, box in window.boxes.items():
+        corners = box.corners_m()
+        center[:, index], extent[:, index] = box.center_m, np.ptp(corners, axis=0)
+    return Boxes(center, extent, present), velocity, sigma, observed
+
+
+def _patients(window: SceneWindow) -> list[int]:
+    return [i for i, entity in enumerate(window.entities) if entity.layer == TRACK and is_patient(entity.label)]
+
+
+def _support(window: SceneWindow, boxes: Boxes, subject: np.ndarray, other: np.ndarray) -> Columns:
+    shape = (len(boxes.center_m), len(subject))
+    bottom, share, slope = (np.full(shape, np.nan) for _ in range(3))
+    size = np.maximum(boxes.extent_m[:, subject], 1e-3)
+    for index, box in window.boxes.items():
+        columns = np.flatnonzero(other == index)
+        middle, extent = boxes.center_m[:, subject[columns]], boxes.extent_m[:, subject[columns]]
+        bottom[:, columns] = middle[..., 2] - extent[..., 2] / 2 - box.corners_m()[:, 2].max()
+        share[:, columns] = footprint_share(middle, extent, footprint_polygon_m(box))
+        slope[:, columns] = (1.0 / np.maximum(extent[..., :2], 1e-6)).sum(axis=-1)
+    return {
+        "bottom_m": bottom, "footprint_share": share, "footprint_slope_per_m": slope,
+        "inside_slope_per_m": (1.0 / size).sum(axis=-1),
+    }  # fmt: skip
+
+
+def _zone_depths(window: SceneWindow, center: np.ndarray, subject: np.ndarray, other: np.ndarray) -> np.ndarray:
+    depth = np.full((len(center), len(subject)), np.nan)
+    for index, zone in window.zones.items():
+        columns = np.flatnonzero(other == index)
+        depth[:, columns] = zone_depth_m(center[:, subject[columns]], zone)
+    return depth
+
+
+def _whereabouts(
+    window: SceneWindow, motion: BodyMotion, now: slice, center: np.ndarray, subject: np.ndarray, other: np.ndarray
+) -> Columns:
+    """Where the object's point is from the subject, who is a person with joints: how far, in which direction."""
+    shape = (len(center), len(subject))
+    found = {
+        name: np.full(shape, np.nan) for name in ("away_m", "bearing_rad", "approach_m_s", "stride_m_s", "trunk_rad")
+    }
+    place_m, front, velocity = motion.place_m[now], motion.front[now], motion.velocity_m_s[now]
+    row = {number: column for column, number in enumerate(motion.numbers.tolist())}
+    for column in np.flatnonzero(np.isin(subject, motion.numbers)).tolist():
+        a, b = row[int(subject[column])], int(other[column])
+        found["trunk_rad"][:, column] = motion.trunk_rad[now, a]
+        found["stride_m_s"][:, column] = np.linalg.norm(velocity[:, a], axis=-1)
+        if b in window.boxes:
+            point_m = nearest_on_m(footprint_polygon_m(window.boxes[b]), place_m[:, a])
+        elif b in row:
+            point_m = np.where(np.isnan(place_m[:, row[b]]), center[:, b, :2], place_m[:, row[b]])
+        else:
+            point_m = center[:, b, :2]
+        way_m = point_m - place_m[:, a]
+        away_m = np.linalg.norm(way_m, axis=-1)
+        away = way_m / np.where(away_m > 0.0, away_m, np.nan)[:, None]
+        bearing_rad = np.arccos(np.clip((front[:, a] * away).sum(axis=-1), -1.0, 1.0))
+        approach_m_s = (velocity[:, a] * away).sum(axis=-1)
+        # Whoever stands on the footprint of a fixture is at it, and has no direction to it.
+        on_it = np.isnan(point_m[:, 0]) & np.isfinite(place_m[:, a, 0]) if b in window.boxes else away_m == 0.0
+        found["away_m"][:, column] = np.where(on_it, 0.0, away_m)
+        found["bearing_rad"][:, column] = np.where(on_it, np.pi, bearing_rad)
+        found["approach_m_s"][:, column] = np.where(on_it, 0.0, approach_m_s)
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hands:
+    """Palms and working points at the measured instants, whose distances to patients are asked for at once."""
+
+    motion: BodyMotion
+    held: Grips
+    now: slice
+    patients: list[int]
+
+    def probes_m(self) -> dict[int, np.ndarray]:
+        """By patient, (T, 2 H + K, 3): all palms, then all tips. The patient's own palms are probes as well."""
+        palms_m = self.motion.palm_m[self.now]
+        palms_m = palms_m.reshape(len(palms_m), -1, 3)
+        probes = np.concatenate([palms_m, self.held.tip_m[self.now]], axis=1)
+        return dict.fromkeys(self.patients, probes) if probes.shape[1] else {}
+
+
+def _hand_measures(
+    window: SceneWindow, hands: _Hands, surfaces: SurfaceMeasures, subject: np.ndarray, other: np.ndarray
+) -> tuple[Columns, dict[str, np.ndarray]]:
+    shape = surfaces.gap_m.shape
+    names = ("palm_m", "slip_m_s", "hand_m_s", "rest_m", "free_hand_m", "stir_m_s", "patient_m", "help_m")
+    found: dict[str, np.ndarray] = {name: np.full(shape, np.nan) for name in names}
+    motion, held = hands.motion, hands.held.at(hands.now)
+    if not len(motion.numbers):
+        return found, {}
+    targets = [*hands.patients, *window.boxes]
+    palm_gap_m, tip_gap_m = _target_distances(window, hands, surfaces, targets)
+    rest_m = _rest_m(window, held, surfaces, subject, other)
+    armed, in_hand = armed_hands(held, rest_m), tools_in_hand(held)
+    stir_m_s = motion.stir_m_s[hands.now]
+    labels = [window.entities[number].label for number in held.numbers.tolist()]
+    work = work_distances_m(in_hand, tip_gap_m, labels)
+    at_m, at_m_s = free_hand_m(palm_gap_m, armed, stir_m_s)
+    to_patient_m = _least(palm_gap_m[..., : len(hands.patients)])
+    helping = help_distances_m(
+        motion.palm_m[hands.now], to_patient_m, ~armed, stir_m_s, in_hand, held.tip_m,
+        _least(tip_gap_m[..., : len(hands.patients)]),
+    )  # fmt: skip
+    free_to_patient_m = np.where(armed, np.inf, to_patient_m).min(axis=-1)
+    palm_m, slip_m_s, hand_m_s = held.best()
+    person, thing, target = (
+        {number: column for column, number in enumerate(numbers)}
+        for numbers in (motion.numbers.tolist(), held.numbers.tolist(), targets)
+    )
+    work_m = {action: np.full(shape, np.nan) for action in work} if len(held.numbers) else {}
+    for column, (a, b) in enumerate(zip(subject.tolist(), other.tolist(), strict=True)):
+        if a not in person:
+            continue
+        h = person[a]
+        if b in thing:
+            for name, array in (("palm_m", palm_m), ("slip_m_s", slip_m_s), ("hand_m_s", hand_m_s)):
+                found[name][:, column] = array[:, h, thing[b]]
+            found["rest_m"][:, column] = rest_m[:, thing[b]]
+        if b in target:
+            found["free_hand_m"][:, column] = at_m[:, h, target[b]]
+            found["stir_m_s"][:, column] = at_m_s[:, h, target[b]]
+            found["patient_m"][:, column] = free_to_patient_m[:, h]
+            for action, array in work_m.items():
+                array[:, column] = work[action][:, h, target[b]]
+        if b in person:
+            found["help_m"][:, column] = helping[:, h, person[b]]
+    return found, work_m
+
+
+def _target_distances(
+    window: SceneWindow, hands: _Hands, surfaces: SurfaceMeasures, targets: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(T, H, 2, B) and (T, K, B): from palms and tips to patients' surfaces and fixtures' boxes."""
+    palms_m, tips_m = hands.motion.palm_m[hands.now], hands.held.tip_m[hands.now]
+    num_palms = palms_m.shape[1] * 2
+    palm_gap_m = np.full((*palms_m.shape[:3], len(targets)), np.nan)
+    tip_gap_m = np.full((*tips_m.shape[:2], len(targets)), np.nan)
+    for place, index in enumerate(targets):
+        if index in window.boxes:
+            palm_gap_m[..., place] = window.boxes[index].distance_m(palms_m)
+            tip_gap_m[..., place] = window.boxes[index].distance_m(tips_m)
+        else:
+            probe_m = surfaces.probe_m[index]
+            palm_gap_m[..., place] = probe_m[:, :num_palms].reshape(palms_m.shape[:3])
+            tip_gap_m[..., place] = probe_m[:, num_palms:]
+            own = np.flatnonzero(hands.motion.numbers == index)
+            palm_gap_m[:, own, :, place] = np.inf
+    return palm_gap_m, tip_gap_m
+
+
+def _rest_m(
+    window: SceneWindow, held: Grips, surfaces: SurfaceMeasures, subject: np.ndarray, other: np.ndarray
+) -> np.ndarray:
+    """(T, K) from each thing to the nearest fixture, infinite in a room without any."""
+    layers = np.array([entity.layer for entity in window.entities])
+    rest_m = np.full((len(surfaces.gap_m), len(held.numbers)), np.inf)
+    for place, number in enumerate(held.numbers.tolist()):
+        columns = np.flatnonzero((subject == number) & (layers[other] == FIXTURE))
+        if len(columns):
+            rest_m[:, place] = surfaces.gap_m[:, columns].min(axis=1)
+    return rest_m
+
+
+def _least(distances_m: np.ndarray) -> np.ndarray:
+    """(...) the least over the last axis; infinite where that is empty, NaN where all are."""
+    if not distances_m.shape[-1]:
+        return np.full(distances_m.shape[:-1], np.inf)
+    return np.fmin.reduce(distances_m, axis=-1)

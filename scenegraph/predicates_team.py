@@ -1,0 +1,107 @@
+"""What several people do one after the other: it is told from the intervals of the whole recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from .derivation import Derivation
+from .graph import TruthState
+from .timeline import Interval
+
+HANDED_WITHIN_NS = 2_000_000_000
+
+
+def handovers(intervals: Sequence[Interval], span: Derivation) -> list[Interval]:
+    """Adds `handover`: 1 s from the begin of holding(b, t), if a was the last to hold t, at most 2 s before.
+
+    In between, t was on no fixture. Where nobody can say whether b holds t, or since when, the handover is unknown.
+    """
+    held = [row for row in intervals if row.predicate == "holding"]
+    laid = [row for row in intervals if row.predicate == "on"]
+    found: list[Interval] = []
+    for tool in sorted({row.object_id for row in held}):
+        rests = [row for row in laid if row.subject_id == tool and row.state is TruthState.TRUE]
+        of_tool = sorted((row for row in held if row.object_id == tool), key=lambda row: row.order)
+        for number, taken in enumerate(of_tool):
+            found += _handed(of_tool[:number], taken, rests, span)
+    return [*intervals, *_united(found)]
+
+
+def _handed(before: Sequence[Interval], taken: Interval, rests: Iterable[Interval], span: Derivation) -> list[Interval]:
+    """The handover that a holding begins, if any; unknown where either side is."""
+    others = [row for row in before if row.subject_id != taken.subject_id]
+    own = [row for row in before if row.subject_id == taken.subject_id]
+    if not others:
+        return []
+    giver = max(others, key=lambda row: (row.end_ns, row.begin_ns))
+    in_time = taken.begin_ns - giver.end_ns <= HANDED_WITHIN_NS
+    regained = bool(own) and max(row.end_ns for row in own) > giver.end_ns
+    between = (min(giver.end_ns, taken.begin_ns), taken.begin_ns)
+    laid = any(row.begin_ns < between[1] and row.end_ns > between[0] for row in rests)
+    if not in_time or laid or regained:
+        return []
+    event = replace(
+        taken, subject_id=giver.subject_id, predicate="handover", object_id=taken.subject_id, evidence={},
+        end_ns=min(taken.begin_ns + span.length_ns, span.end_ns),
+    )  # fmt: skip
+    if taken.state is TruthState.TRUE and giver.state is TruthState.TRUE:
+        return [event]
+    end_ns = min(max(taken.end_ns, event.end_ns), span.end_ns)
+    return [replace(event, state=TruthState.UNKNOWN, end_ns=end_ns)]
+
+
+def cementing_by_hand(intervals: Sequence[Interval], span: Derivation) -> list[Interval]:
+    """Calls the work of free hands at a patient cementing, where they are of whoever last drove the implant home.
+
+    Bare hands knead cement as they prepare skin; what tells them apart is what went before. From the first hammering
+    on a patient to the first suturing after it the wound is open for cement. Where it is unknown whether somebody
+    hammered, or sutured, it is unknown which of the two she does.
+    """
+    changed: list[Interval] = []
+    for row in intervals:
+        if row.predicate != "preparing":
+            changed.append(row)
+            continue
+        certain, possible = _open_wound(intervals, row)
+        cementing = replace(row, predicate="cementing")
+        if certain and row.state is TruthState.TRUE:
+            changed.append(cementing)
+        elif certain or possible:
+            changed += [replace(each, state=TruthState.UNKNOWN, evidence={}) for each in (row, cementing)]
+        else:
+            changed.append(row)
+    return changed
+
+
+def _open_wound(intervals: Iterable[Interval], row: Interval) -> tuple[bool, bool]:
+    """Whether the subject of a row is sure to work in a wound that is open for cement, and whether she may."""
+    past = [each for each in intervals if each.object_id == row.object_id and each.begin_ns < row.begin_ns]
+    struck = [each for each in past if each.predicate == "hammering" and each.subject_id == row.subject_id]
+    sewn = [each for each in past if each.predicate == "suturing"]
+    sure = [each.end_ns for each in struck if each.state is TruthState.TRUE]
+    if not struck:
+        return False, False
+    last_ns = max(each.end_ns for each in struck)
+    closed = any(each.state is TruthState.TRUE and each.begin_ns >= last_ns for each in sewn)
+    in_doubt = any(each.state is TruthState.UNKNOWN and each.end_ns >= last_ns for each in sewn)
+    return bool(sure) and not closed and not in_doubt, not closed
+
+
+def _united(events: Iterable[Interval]) -> list[Interval]:
+    """Events of a pair that overlap become one; a sure one counts before an unknown one."""
+    united: list[Interval] = []
+    for event in sorted(events, key=lambda row: (row.subject_id, row.object_id, row.begin_ns, row.end_ns)):
+        last = united[-1] if united else None
+        same = last is not None and (last.subject_id, last.object_id) == (event.subject_id, event.object_id)
+        if last is None or not same or event.begin_ns > last.end_ns:
+            united.append(event)
+        elif last.state is event.state:
+            united[-1] = replace(last, end_ns=max(last.end_ns, event.end_ns))
+        elif last.state is TruthState.TRUE:
+            if event.end_ns > last.end_ns:
+                united.append(replace(event, begin_ns=last.end_ns))
+        else:
+            united[-1:] = [replace(last, end_ns=event.begin_ns)] if event.begin_ns > last.begin_ns else []
+            united.append(event)
+    return united
