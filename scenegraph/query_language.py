@@ -1,19 +1,22 @@
-"""The query language: from text to a syntax tree, with errors that point at the column.
+"""The query language: from text to a tree, with errors that point at the column.
 
-The grammar is query.lark. The tree knows nothing of tables; query_engine.py gives it its meaning.
+The grammar is query.lark, the trees are those of query_tree.py, and query_parts.py makes the one from the other.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..capture.errors import ConfigError
+from ..capture.errors import ConfigError, nearest_name
+from .query_parts import QueryParts
+from .query_text import query_error
+from .query_tree import Query, Span
 
 if TYPE_CHECKING:
     from lark import Lark
+    from lark.exceptions import UnexpectedToken
 
 GRAMMAR_FILE = Path(__file__).with_name("query.lark")
 LONGEST_QUERY = 10_000
@@ -22,55 +25,24 @@ _MEANINGS = {
     "VARIABLE": "a ?variable",
     "NAME": "a name",
     "STRING": 'a "quoted name"',
+    "NUMBER": "a number",
+    "CLOCK": "a time such as 00:12:30",
+    "UNIT": "a unit",
+    "COMPARE": "a comparison such as <",
     "LPAR": "'('",
     "RPAR": "')'",
     "COMMA": "','",
     "$END": "the end",
 }
+_MODIFIERS = {"FOR", "DURING", "WITHIN", "NEAR", "BETWEEN", "AT"}
+_WORDS = (
+    "and", "or", "not", "for", "during", "within", "before", "after", "between", "at", "phase", "stream", "per",
+    "count", "duration", "first", "last", "where", "distance", "speed", "height",
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where in the text something stands: character numbers, half-open, from 0."""
-
-    begin: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """`?x`: any node, the same one wherever the variable occurs."""
-
-    name: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A node or a class; `exact` (written in double quotes) means the node of just that id."""
-
-    text: str
-    exact: bool
-    span: Span
-
-
-Term = Variable | Name
-
-
-@dataclass(frozen=True, slots=True)
-class Atom:
-    """`predicate(term, ...)`."""
-
-    predicate: str
-    terms: tuple[Term, ...]
-    span: Span
-
-
-Expression = Atom
-
-
-def parse_query(text: str) -> Expression:
-    """The syntax tree of a query.
+def parse_query(text: str) -> Query:
+    """The tree of a query.
 
     Raises:
         ConfigError: the text is not a query; says at which column, and what could have stood there.
@@ -82,36 +54,41 @@ def parse_query(text: str) -> Expression:
     if len(text) > LONGEST_QUERY:
         raise ConfigError(f"the query has {len(text)} characters, more than {LONGEST_QUERY}")
     try:
-        return _tree(_parser().parse(text))
+        return QueryParts(text).query(_parser().parse(text))
     except UnexpectedCharacters as error:
         begin = error.pos_in_stream or 0
-        raise query_error(
-            f"unexpected {text[begin]!r}", text, Span(begin, begin + 1), _expected(error.allowed)
-        ) from None
+        span = Span(begin, begin + 1)
+        raise query_error(f"unexpected {text[begin]!r}", text, span, _expected(error.allowed)) from None
     except UnexpectedToken as error:
-        ends = error.token.type == "$END"
-        begin = len(text.rstrip()) if ends else error.token.start_pos or 0
-        what = "the query ends too early" if ends else f"unexpected {str(error.token)!r}"
-        span = Span(begin, begin + max(1, 0 if ends else len(error.token)))
-        raise query_error(what, text, span, _expected(error.accepts or error.expected)) from None
+        raise _unexpected(error, text) from None
     except UnexpectedEOF:
         raise query_error("the query ends too early", text, Span(len(text), len(text) + 1)) from None
 
 
-def query_error(what: str, text: str, span: Span, todo: str = "") -> ConfigError:
-    """An error with the line of the query that it is about and a caret under the place."""
-    line_begin = text.rfind("\n", 0, span.begin) + 1
-    line_end = text.find("\n", span.begin)
-    line = text[line_begin : line_end if line_end >= 0 else len(text)].replace("\t", " ")
-    column = span.begin - line_begin
-    width = max(1, min(span.end, line_begin + len(line)) - span.begin)
-    where = f"column {column + 1}" if "\n" not in text else f"line {text.count(chr(10), 0, line_begin) + 1}, "
-    where += "" if "\n" not in text else f"column {column + 1}"
-    return ConfigError(what, where=f"{where}\n    {line}\n    {' ' * column}{'^' * width}", todo=todo)
+def _unexpected(error: UnexpectedToken, text: str) -> ConfigError:
+    ends = error.token.type == "$END"
+    begin = len(text.rstrip()) if ends else error.token.start_pos or 0
+    word = str(error.token)
+    what = "the query ends too early" if ends else f"unexpected {word!r}"
+    span = Span(begin, begin + max(1, 0 if ends else len(word)))
+    expected = error.accepts or error.expected
+    if word in ("and", "or") and expected >= _MODIFIERS - {"NEAR"}:
+        todo = "put what stands before it in parentheses: (holding(?p, saw) for > 2 s) and ..."
+    elif not ends and word not in _WORDS and (near := nearest_name(word, _WORDS)):
+        what, todo = what + near, _expected(expected)
+    elif word in _WORDS and expected & {"NAME", "STRING"}:
+        todo = f'{word} is a word of the language; a node of that name is written "{word}"'
+    else:
+        todo = _expected(expected)
+    return query_error(what, text, span, todo)
 
 
 def _expected(terminals: Any) -> str:
     names = sorted({_MEANINGS[name] for name in terminals or () if name in _MEANINGS})
+    if _MODIFIERS - {"NEAR"} <= set(terminals or ()):
+        names.append("a modifier such as 'during'")
+    if {"AND", "OR"} & set(terminals or ()):
+        names.append("'and', 'or'")
     return f"write {' or '.join(names)} there" if names else ""
 
 
@@ -121,18 +98,3 @@ def _parser() -> Lark:
 
     grammar = GRAMMAR_FILE.read_text(encoding="utf-8")
     return Lark(grammar, parser="lalr", maybe_placeholders=False, propagate_positions=True)
-
-
-def _tree(node: Any) -> Expression:
-    predicate, *terms = node.children
-    span = Span(node.meta.start_pos, node.meta.end_pos)
-    return Atom(str(predicate), tuple(_term(term) for term in terms), span)
-
-
-def _term(node: Any) -> Term:
-    token = node.children[0]
-    span = Span(token.start_pos, token.end_pos)
-    if node.data == "variable":
-        return Variable(str(token)[1:], span)
-    exact = node.data == "exact_name"
-    return Name(str(token)[1:-1] if exact else str(token), exact, span)

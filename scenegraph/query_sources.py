@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     #: A table, Parquet files, or a function that makes the table when a query first needs it.
-    Source: TypeAlias = Union[pa.Table, Path, Sequence[Path], Callable[[], pa.Table]]
+    Source: TypeAlias = pa.Table | Path | Sequence[Path] | Callable[[], pa.Table]
 
 #: The columns of each view that a query relies on, with their SQL types; what a source lacks is null.
 VIEWS: Mapping[str, Mapping[str, str]] = {
@@ -56,7 +56,7 @@ class QuerySources:
     Args:
         relations, nodes: as in timeline_tables.py. An empty object makes a state of the subject alone.
         positions: centres of what moves, world, metres, one row a thing and instant; None where nobody measured them.
-        streams: samples of time series, `stream_rows` makes them; None where there are none.
+        streams: samples of time series, as `streams.streams_table` tells them; None where there are none.
         phases: [begin_ns, end_ns) of each phase; None where nobody knows them.
         procedures: when each recording begins and ends; None to take the first and last that the other tables tell.
         specs: what may be asked for, by name; None for what a twin measures. What the data tells beyond is known too.
@@ -91,6 +91,7 @@ class QueryConnection:
         files = [path for source in self.given.values() for path in _paths(source)]
         self.database = locked_connection(files)
         self._made: set[str] = set()
+        self._kept: dict[str, list[tuple]] = {}
         self.has_procedures = False
         """Whether answers must tell recordings apart."""
 
@@ -104,6 +105,28 @@ class QueryConnection:
     def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple]:
         """The rows of a statement over views that were made."""
         return self.database.execute(sql, parameters or {}).fetchall()
+
+    def table(self, sql: str, parameters: Mapping[str, object]) -> pa.Table:
+        """The answer to a statement over views that were made."""
+        return self.database.sql(sql, params=dict(parameters)).to_arrow_table()
+
+    def told_predicates(self) -> dict[str, bool]:
+        """The predicates that occur in the relations, and whether they are states of one thing."""
+        sql = "SELECT predicate, bool_or(object = '') FROM relations GROUP BY predicate ORDER BY predicate"
+        return {name: bool(alone) for name, alone in self.kept(sql, "relations")}
+
+    def kept(self, sql: str, *names: str) -> list[tuple]:
+        """The rows of a statement over the named views, which is asked only once."""
+        if sql not in self._kept:
+            self.need(*names)
+            self._kept[sql] = self.rows(sql)
+        return self._kept[sql]
+
+    def evidence(self) -> list[str]:
+        """The columns of the relations that say what was measured."""
+        self.need("relations")
+        known = {*VIEWS["relations"], "continues", "source"}
+        return [row[0] for row in self.kept("DESCRIBE SELECT * FROM relations") if row[0] not in known]
 
     def close(self) -> None:
         """Lets the tables go."""
@@ -171,25 +194,6 @@ def locked_connection(files: Sequence[Path] = ()) -> duckdb.DuckDBPyConnection:
     ):  # fmt: skip
         connection.execute(f"SET {setting}")
     return connection
-
-
-def stream_rows(streams: Mapping[str, pa.Table]) -> pa.Table:
-    """Streams by name (streams.py) as the one table that queries read: numbers in `value`, words in `text`."""
-    import pyarrow as pa
-
-    kinds = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
-    schema = pa.schema([(name, kinds[kind]) for name, kind in VIEWS["streams"].items() if name != "procedure"])
-    parts = []
-    for name, table in streams.items():
-        is_text = pa.types.is_string(table.schema.field("value").type)
-        nothing = pa.nulls(table.num_rows, pa.float64() if is_text else pa.string())
-        columns = {
-            "name": pa.array([name] * table.num_rows, pa.string()), "time_ns": table["time_ns"],
-            "value": nothing if is_text else table["value"], "text": table["value"] if is_text else nothing,
-            "unit": table["unit"], "max_age_ns": table["max_age_ns"],
-        }  # fmt: skip
-        parts.append(pa.table({key: column.cast(schema.field(key).type) for key, column in columns.items()}))
-    return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
 def _paths(source: Source) -> list[Path]:

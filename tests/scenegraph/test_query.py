@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from ortwin.capture.errors import ConfigError
 from ortwin.scenegraph.graph import TruthState
 from ortwin.scenegraph.query_engine import run_query
-from ortwin.scenegraph.query_language import Atom, Name, Variable, parse_query
+from ortwin.scenegraph.query_language import parse_query
 from ortwin.scenegraph.query_sources import QuerySources, locked_connection
+from ortwin.scenegraph.query_tree import Atom, Name, Variable
 from ortwin.scenegraph.timeline import Interval, NodeSpan, SceneGraphTimeline, split
 from ortwin.scenegraph.timeline_tables import relations_table
 
