@@ -163,6 +163,34 @@ def _numbers(joint: np.ndarray) -> list[float] | None:
     return [round(float(number), DIGITS) for number in joint] if np.isfinite(joint).all() else None
 
 
+def write_keypoints(path: Path, sightings: Iterable[Sighting]) -> None:
+    """Write keypoints as JSON lines, whole or not at all: hundredths of a pixel, [0, 0, 0] where nothing was seen."""
+    lines = [
+        json.dumps(
+            {
+                "instant": sighting.instant,
+                **({} if sighting.time_ns is None else {"time_ns": sighting.time_ns}),
+                "cameras": {
+                    name: [{"keypoints": _rows(one), "score": round(one.score, 4)} for one in found]
+                    for name, found in sighting.cameras.items()
+                },
+            },
+            allow_nan=False,
+        )
+        for sighting in sightings
+    ]
+    write_atomic(Path(path), "".join(f"{line}\n" for line in lines).encode())
+
+
+def _rows(detection: Detection) -> list[list[float]]:
+    seen = detection.seen
+    table = np.column_stack([detection.keypoints_px, detection.scores])
+    return [
+        [round(u, 2), round(v, 2), round(s, 4)] if k else [0, 0, 0]
+        for k, (u, v, s) in zip(seen, table.tolist(), strict=True)
+    ]
+
+
 def write_people(path: Path, instants: Iterable[LiftedInstant]) -> None:
     """Write people as JSON lines, whole or not at all; see `people_lines`."""
     write_atomic(Path(path), people_lines(instants))
