@@ -21,6 +21,7 @@ from ..capture.files import require_writable
 from ..capture.storage import StoredRecording
 from ..facade import Twin
 from .export_foreground import write_foreground
+from .export_graphs import export_4d_or, export_graphml, export_mm_or
 from .export_plain import export_plain
 
 GROUP = "ortwin.exporters"
@@ -34,7 +35,9 @@ class Exporter(Protocol):
         ...
 
 
-BUILT_IN: dict[str, Exporter] = {"plain": export_plain}
+BUILT_IN: dict[str, Exporter] = {
+    "plain": export_plain, "graphml": export_graphml, "4d-or": export_4d_or, "mm-or": export_mm_or,
+}  # fmt: skip
 
 
 def format_names() -> list[str]:
