@@ -8,7 +8,7 @@ import numpy as np
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def add_votes(
-    votes, depth_raw, unit_m, rays, rotation, translation_m, table, low_x, low_y, per_x, per_y, free_to_m
+    votes, depth_raw, unit_m, rays, rotation, translation_m, free_to_m, low_x, low_y, per_x, per_y
 ):  # fmt: skip
     """Add one to the votes of every return that another camera looks through.
 
@@ -16,12 +16,12 @@ def add_votes(
         votes: (h, w) uint8, changed in place.
         depth_raw, unit_m, rays: counts, metres per count and (h, w, 3) rays of the camera that is judged.
         rotation, translation_m: from its depth lens to that of the other.
-        table: (rows, columns) int32 pixel number of the other image by place at depth 1, -1 outside.
-        low_x, low_y, per_x, per_y: where the table begins, and cells per unit.
-        free_to_m: flat float32 image of the other camera: up to this depth there is nothing; 0 = not known.
+        free_to_m: (rows, columns) float32 by place at depth 1 before the other camera, its lens straightened: up to
+            this depth there is nothing; 0 = not known.
+        low_x, low_y, per_x, per_y: where that image begins, and cells per unit.
     """
     height, width = depth_raw.shape
-    rows, columns = table.shape
+    rows, columns = free_to_m.shape
     r = rotation
     for row in range(height):
         for column in range(width):
@@ -38,6 +38,5 @@ def add_votes(
             j, i = int((right - low_x) * per_x), int((down - low_y) * per_y)
             if right < low_x or down < low_y or i >= rows or j >= columns:
                 continue
-            place = table[i, j]
-            if place >= 0 and free_to_m[place] > depth:
+            if free_to_m[i, j] > depth:
                 votes[row, column] += np.uint8(1)

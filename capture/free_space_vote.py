@@ -55,9 +55,11 @@ def free_space_votes(
     from ._vote_kernel import add_votes
 
     config, kernel = config or VoteConfig(), np.ones((3, 3), np.uint8)
-    free_to_m = {
-        name: _free_to_m(cv2.erode(image, kernel), cameras[name].depth_unit_m, config) for name, image in images.items()
-    }
+    free_to_m = {}
+    for name, image in images.items():
+        if (lens := cameras[name].depth) is not None:
+            limit_m = _free_to_m(cv2.erode(image, kernel), cameras[name].depth_unit_m, config)
+            free_to_m[name] = np.append(limit_m, np.float32(0))[_pixel_table(lens.key)[0]]
     found = {}
     for name, image in images.items():
         camera, votes = cameras[name], np.zeros(image.shape, np.uint8)
@@ -66,10 +68,10 @@ def free_space_votes(
             if other_name == name or camera.depth is None or other.depth is None:
                 continue
             pose = other.world_from_depth.inverse() @ camera.world_from_depth
-            table, low, per = _pixel_table(other.depth.key)
+            _, low, per = _pixel_table(other.depth.key)
             add_votes(
                 votes, image, np.float32(camera.depth_unit_m), camera.depth.rays(), pose.rotation.astype(np.float32),
-                pose.translation_m.astype(np.float32), table, *low, *per, free_m,
+                pose.translation_m.astype(np.float32), free_m, *low, *per,
             )  # fmt: skip
         found[name] = votes
     return found
@@ -96,7 +98,7 @@ def _free_to_m(nearest_raw: np.ndarray, unit_m: float, config: VoteConfig) -> np
 
 @functools.lru_cache(maxsize=32)
 def _pixel_table(key: tuple) -> tuple[np.ndarray, tuple[np.float32, np.float32], tuple[np.float32, np.float32]]:
-    """The pixel number (int32, -1 = none) by place at depth 1 in cells of a pixel; where it begins, cells per unit."""
+    """The pixel number (intp; one past the last = none) by place at depth 1 in cells of a pixel; where it begins, cells per unit."""
     lens = Intrinsics(*key[:7], distortion=np.array(key[7:], dtype=np.float64))
     rays = lens.rays()[..., :2]
     seen = rays[np.abs(rays).sum(axis=-1) > 0]
@@ -106,7 +108,7 @@ def _pixel_table(key: tuple) -> tuple[np.ndarray, tuple[np.float32, np.float32],
     x, y = np.meshgrid(low[0] + (np.arange(columns) + 0.5) / per[0], low[1] + (np.arange(rows) + 0.5) / per[1])
     uv_px = lens.project(np.stack([x, y, np.ones_like(x)], axis=-1))
     inside = lens.contains(uv_px)
-    u, v = np.nan_to_num(np.rint(uv_px), nan=0.0).astype(np.int32).transpose(2, 0, 1)
-    table = np.where(inside, v * lens.width_px + u, -1).astype(np.int32)
+    u, v = np.nan_to_num(np.rint(uv_px), nan=0.0).astype(np.intp).transpose(2, 0, 1)
+    table = np.where(inside, v * lens.width_px + u, lens.width_px * lens.height_px)
     table.flags.writeable = False
     return table, (np.float32(low[0]), np.float32(low[1])), (np.float32(per[0]), np.float32(per[1]))
