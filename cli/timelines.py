@@ -58,7 +58,7 @@ def open_graph(path: Path, take: str | None) -> OpenedGraph:
     from ..twin import open as open_twin
 
     twin = open_twin(path)
-    return OpenedGraph(twin.timeline, int(twin.times_ns[0]), _staff(twin.timeline), _measured(twin), twin)
+    return OpenedGraph(twin.timeline, int(twin.times_ns[0]), _staff(twin.timeline), twin.measured, twin)
 
 
 def _of_labels(path: Path, take: str | None) -> OpenedGraph:
@@ -77,11 +77,3 @@ def _staff(timeline: SceneGraphTimeline) -> dict[str, str]:
     from ..scenegraph.vocabulary import is_person
 
     return {node.node_id: node.label for node in timeline.nodes if is_person(node.label) and node.label != "patient"}
-
-
-def _measured(twin: Twin) -> frozenset[str] | None:
-    from ..capture.config import config_from_mapping
-    from ..scenegraph.graph_builder import GraphConfig
-
-    settings = twin.archive.head.get("config", {}).get("graph")
-    return None if settings is None else frozenset(config_from_mapping(GraphConfig, settings).looked_for())

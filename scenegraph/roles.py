@@ -53,6 +53,12 @@ class RoleRules:
     roles: tuple[str, ...]
     signs: tuple[Sign, ...]
 
+    @property
+    def predicates(self) -> frozenset[str]:
+        """All that must be looked for so that the signs can speak."""
+        clauses = [sign.when for sign in self.signs if sign.when is not None]
+        return frozenset(name for clause in clauses for pattern in clause.patterns for name in pattern.predicates)
+
 
 @dataclass(frozen=True, slots=True)
 class Role:
