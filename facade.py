@@ -18,6 +18,8 @@ from .reconstruction.scene_tables import track_states
 from .reconstruction.state import SceneState, StaticScene, SurfacePoints, Visibility
 from .reconstruction.surfaces import decode_surface, with_hidden_side
 from .scenegraph.graph import SceneGraph
+from .scenegraph.phases import PhaseSpan
+from .scenegraph.procedure import phases_table, procedure_phases
 from .scenegraph.query_engine import QueryResult, run_query
 from .scenegraph.query_sources import QuerySources
 from .scenegraph.streams import streams_table
@@ -92,6 +94,17 @@ class Twin:
         """All nodes and all relation intervals."""
         return SceneGraphTimeline.from_arrow(self.relations, self.nodes)
 
+    @cached_property
+    def measured(self) -> frozenset[str] | None:
+        """The predicates that could be measured; None where nobody wrote them down."""
+        names = self.archive.facts(self.archive.graph_layer, 0).get("measured") if self.num_segments else None
+        return None if names is None else frozenset(names)
+
+    @cached_property
+    def phases(self) -> tuple[PhaseSpan, ...] | None:
+        """The phases of the procedure, as far as the relations tell them; None where they cannot be known."""
+        return None if self.measured is None else procedure_phases(self.timeline, self.measured)
+
     @property
     def streams(self) -> pa.Table:
         """What was measured beside the cameras; columns in docs/streams.md."""
@@ -108,7 +121,7 @@ class Twin:
         """All that can be asked about, as queries read it."""
         return QuerySources(
             lambda: whole_relations(self.relations), self.nodes, positions=lambda: self.positions,
-            streams=lambda: self.streams, name=self.path.stem,
+            streams=lambda: self.streams, phases=lambda: phases_table(self.phases or ()), name=self.path.stem,
         )  # fmt: skip
 
     def at(self, time_ns: int) -> SceneGraph:

@@ -37,7 +37,8 @@ from .reconstruction.still_people import StillPeopleConfig, known_room, release_
 from .reconstruction.track_smoothing import TrackConfig, TrackPath, smooth_tracks
 from .scenegraph.graph_builder import GraphBuilder, GraphConfig
 from .scenegraph.pair_measuring import compute_pair_features
-from .scenegraph.timeline import split
+from .scenegraph.procedure import with_roles
+from .scenegraph.timeline import SceneGraphTimeline, split
 from .scenegraph.timeline_tables import nodes_table, relations_table
 from .scenegraph.vocabulary import canonical_name
 from .scenegraph.window_tables import node_spans, scene_window
@@ -240,8 +241,10 @@ def derive_graph(
         window = scene_window(times_ns[number], tracks, static, sigma_m, read_surface)
         builder.push(compute_pair_features(window))
     spans = [archive.span_ns("tracks", number) for number in range(count)]
-    pieces = split(builder.finish(), [spans[0][0], *(end_ns for _, end_ns in spans)])
+    relations, measured = builder.finish(), builder.measured
+    pieces = split(relations, [spans[0][0], *(end_ns for _, end_ns in spans)])
     nodes = node_spans(archive.read_layer("tracks", "tracks"), static, (int(every_ns[0]), int(every_ns[-1])))
+    nodes = with_roles(nodes, SceneGraphTimeline(nodes, relations), measured)
     for number, span_ns in enumerate(spans):
         if not archive.has_segment(layer, number):
             here = [node for node in nodes if node.first_ns < span_ns[1] and node.last_ns >= span_ns[0]]
@@ -249,7 +252,7 @@ def derive_graph(
                 "relations": relations_table(pieces[number], source=source),
                 "nodes": nodes_table(here, source=source),
             }
-            archive.write_segment(layer, number, span_ns, tables)
+            archive.write_segment(layer, number, span_ns, tables, facts={"measured": sorted(measured)})
     archive.finish({"moving": count, "tracks": count, layer: count}, layer, room_plan)
     if before != layer:
         archive.remove_layer(before)
