@@ -21,6 +21,8 @@ from typing import Any
 #: Farther from any recording than a duration reaches, and not so far that adding one overflows.
 LONG_AGO_NS, FAR_AHEAD_NS = -(2**61), 2**61
 BOTH_SETS = "(VALUES (true), (false)) s(certain)"
+#: Which rows are taken from which: those of the other set, of the same, or of facts that are not yet in two sets.
+CROSSED, ALIKE, FACTS = "l.certain != r.certain", "l.certain = r.certain", "(l.certain OR r.is_certain)"
 
 
 @dataclass(slots=True, eq=False)
@@ -111,18 +113,17 @@ def meet(statement: Statement, left: Rows, right: Rows) -> Rows:
     return Rows(step, variables)
 
 
-def minus(statement: Statement, left: Rows, sql: str, variables: Sequence[str], *, crossed: bool = True) -> Rows:
+def minus(statement: Statement, left: Rows, sql: str, variables: Sequence[str], sets: str = CROSSED) -> Rows:
     """`and not`: the left rows where those of any `sql`, whose variables are among the left ones, do not hold.
 
     Args:
         statement: to which the steps are added.
         left: what remains in part.
         sql, variables: rows, settled or not, and their variables.
-        crossed: what certainly holds goes without what may hold and the other way round, as `not` wants it; else each
-            goes without its like.
+        sets: which rows r are taken from a row l. What certainly holds goes without what may hold, and the other way
+            round, as `not` wants it.
     """
     keys = f"{keys_of(left.variables, 'l')}, l.certain, l.score, l.begin_ns AS from_ns, l.end_ns AS to_ns"
-    sets = "l.certain != r.certain" if crossed else "l.certain = r.certain"
     holes = statement.add(
         "holes",
         f"SELECT {keys}, greatest(l.begin_ns, r.begin_ns) AS begin_ns, least(l.end_ns, r.end_ns) AS end_ns "
@@ -160,21 +161,33 @@ def lasting(statement: Statement, rows: Rows, compare: str, length_ns: int) -> R
     )
     possible = statement.add("possible", f"SELECT * FROM {rows.step} WHERE NOT certain")
     long = f"SELECT * REPLACE (false AS certain) FROM {rows.step} WHERE certain AND NOT ({fits})"
-    left = minus(statement, Rows(possible, rows.variables), long, rows.variables, crossed=False)
+    left = minus(statement, Rows(possible, rows.variables), long, rows.variables, ALIKE)
     step = statement.add("brief", f"SELECT * FROM {short} UNION ALL BY NAME SELECT * FROM {left.step}")
     return Rows(step, rows.variables)
 
 
-def near(statement: Statement, rows: Rows, *, before: bool, within_ns: int | None) -> Rows:
-    """When the rows do not hold and will (`before`), or did, at most `within_ns` away; None for any time.
+def in_doubt(statement: Statement, rows: Rows) -> Rows:
+    """What may hold and does not certainly hold: what is unknown."""
+    same = f"{same_keys(rows.variables, 'm', 'c')} AND m.begin_ns = c.begin_ns AND m.end_ns = c.end_ns"
+    certain = f"SELECT * REPLACE (false AS certain) FROM {rows.step} WHERE certain"
+    possible = statement.add(
+        "possible",
+        f"SELECT * FROM (SELECT * FROM {rows.step} WHERE NOT certain) m ANTI JOIN ({certain}) c ON {same}",
+    )
+    return minus(statement, Rows(possible, rows.variables), certain, rows.variables, ALIKE)
 
-    An instant is before a row where the row begins later and not farther away; after it where it is over.
+
+def near(statement: Statement, rows: Rows, *, before: bool, within_ns: int | None) -> Rows:
+    """When the rows do not hold and will (`before`), or did, at most `within_ns` away, above 0; None for any time.
+
+    Where something may hold for a while, it may also not hold yet and hold a moment later. So rows are stretched to
+    one side, and what certainly holds then taken away.
     """
     within = statement.bind(FAR_AHEAD_NS if within_ns is None else within_ns)
     shifted = (
-        f"begin_ns - {within} AS begin_ns, begin_ns AS end_ns"
+        f"begin_ns - {within} AS begin_ns, end_ns - 1 AS end_ns"
         if before
-        else f"end_ns AS begin_ns, end_ns + {within} AS end_ns"
+        else f"begin_ns + 1 AS begin_ns, end_ns + {within} AS end_ns"
     )
     keys = keys_of(rows.variables)
     clipped = statement.add(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .query_algebra import FAR_AHEAD_NS, Rows, column_of, keys_of, minus, quoted, same_keys
+from .query_algebra import FAR_AHEAD_NS, column_of, in_doubt, keys_of, quoted, same_keys
 from .query_compile import Compiler
 from .query_leaves import variables_in_order
 from .query_tree import Atom, Expression, Near, Not, Variable, parts_of, variables_of
@@ -53,9 +53,7 @@ def states(compiler: Compiler, tree: Expression) -> tuple[str, tuple[str, ...]]:
     statement = compiler.statement
     rows = compiler.rows(tree)
     variables = tuple(variable.name for variable in variables_of(tree))
-    possible = Rows(statement.add("possible", f"SELECT * FROM {rows.step} WHERE NOT certain"), rows.variables)
-    certain = f"SELECT * REPLACE (false AS certain) FROM {rows.step} WHERE certain"
-    unknown = minus(statement, possible, certain, rows.variables, crossed=False)
+    unknown = in_doubt(statement, rows)
     keys = keys_of(variables)
     step = statement.add(
         "answers",

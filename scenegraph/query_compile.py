@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .query_algebra import Rows, Statement, everywhere, keys_of, lasting, meet, minus, near, settle
+from .query_algebra import FACTS, Rows, Statement, everywhere, keys_of, lasting, meet, minus, near, settle
 from .query_leaves import Leaves, variables_in_order
 from .query_measures import Measures
 from .query_safety import in_order, names_in
@@ -118,7 +118,7 @@ class Compiler:
     def _without(self, rows: Rows, part: Expression, given: Rows | None) -> Rows:
         """The rows where a part does not hold; that of a relation need not be settled first."""
         if isinstance(part, Atom):
-            return minus(self.statement, rows, *self._leaf(part))
+            return minus(self.statement, rows, self.leaves.facts(part), variables_in_order(part), FACTS)
         found = self.rows(part, given)
         return minus(self.statement, rows, f"SELECT * FROM {found.step}", found.variables)
 

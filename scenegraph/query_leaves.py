@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..capture.errors import nearest_name
 from .query_algebra import (
+    ALIKE,
     BOTH_SETS,
     FAR_AHEAD_NS,
     Rows,
@@ -223,7 +224,7 @@ def tested(statement: Statement, told: str, where: Rows) -> Rows:
     )
     all_of_it = Rows(statement.add("asked", f"SELECT * FROM {where.step} WHERE NOT certain"), where.variables)
     refuted = f"SELECT {keys}, begin_ns, end_ns, false AS certain FROM {told} WHERE NOT holds"
-    possible = minus(statement, all_of_it, refuted, where.variables, crossed=False)
+    possible = minus(statement, all_of_it, refuted, where.variables, ALIKE)
     step = statement.add("tested", f"SELECT * FROM {certain.step} UNION ALL BY NAME SELECT * FROM {possible.step}")
     return Rows(step, where.variables)
 

@@ -130,6 +130,8 @@ class QueryParts:
             case "near":
                 *within, word, other = children
                 within_ns = self._duration(within[0]) if within else None
+                if within_ns == 0:
+                    raise query_error("'within' needs a time above 0", self.text, _span(within[0]))
                 return Near(self.expression(other, depth + 1), str(word) == "before", within_ns, span)
             case "at":
                 begin_ns = self._clock(children[0])

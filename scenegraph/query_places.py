@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .query_algebra import Rows, column_of, minus
+from .query_algebra import ALIKE, Rows, column_of, minus
 from .query_answers import leading, states
 from .query_compile import Compiler
 from .query_tree import Variable, Where
@@ -48,7 +48,7 @@ def _pieces(compiler: Compiler, query: Where) -> str:
         f"SELECT procedure, node_id AS {column_of('1')}, begin_ns, end_ns, true AS certain, 1.0 AS score FROM {things}",
     )
     known = f"SELECT procedure, node_id AS {column_of('1')}, begin_ns, end_ns, true AS certain FROM {placed}"
-    gaps = minus(statement, Rows(lives, ("1",)), known, ("1",), crossed=False)
+    gaps = minus(statement, Rows(lives, ("1",)), known, ("1",), ALIKE)
     return statement.add(
         "pieces",
         "SELECT procedure, node_id, greatest(p.begin_ns, t.begin_ns) AS begin_ns, "
