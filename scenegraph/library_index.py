@@ -3,7 +3,7 @@
     ortwin.library/
       library.json            schema version, the procedures, what was skipped and why, which folders are in force
       procedures/<key>/       one recording: relations (sorted by predicate), nodes, phases, positions, streams
-      packs/<key>/            relations of up to 64 recordings together, sorted by predicate
+      packs/<key>/            relations of up to 256 recordings together, sorted by predicate and object
       catalog/<key>/          nodes, phases and procedures of all
       log/
 

@@ -22,9 +22,9 @@ from .timeline_tables import RELATIONS_ORDER
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PACK_SIZE = 64
+PACK_SIZE = 256
 """How many recordings share a pack: one that changes lets so many be read and written again."""
-OWN_ROWS, PACK_ROWS = 1024, 16384
+OWN_ROWS, PACK_ROWS = 1024, 32768
 """Rows of a row group, the least that a reader takes: of one recording's table, and of a pack."""
 TABLES = ("relations", "nodes", "phases", "positions", "streams")
 Progress = Callable[[str, int, int], None]

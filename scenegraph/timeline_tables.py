@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEYS = ("subject", "predicate", "object", "begin_ns", "end_ns", "state", "score", "continues", "source")
-_SORT_KEYS = ("predicate", "procedure", "begin_ns", "end_ns", "subject", "object")
+_SORT_KEYS = ("predicate", "object", "subject", "procedure", "begin_ns", "end_ns")
 RELATIONS_ORDER = [(name, "ascending") for name in _SORT_KEYS]
-"""How tables of many recordings are sorted: whoever asks for a predicate finds its rows side by side."""
+"""How tables of many recordings are sorted: whoever asks for a predicate, of something, finds its rows side by side."""
 _LATER = ("continues", "source", "role")
 
 
