@@ -98,7 +98,7 @@ def _free_to_m(nearest_raw: np.ndarray, unit_m: float, config: VoteConfig) -> np
 
 @functools.lru_cache(maxsize=32)
 def _pixel_table(key: tuple) -> tuple[np.ndarray, tuple[np.float32, np.float32], tuple[np.float32, np.float32]]:
-    """The pixel number (intp; one past the last = none) by place at depth 1 in cells of a pixel; where it begins, cells per unit."""
+    """Pixel numbers by place at depth 1 (one past the last = none), in cells of a pixel; begin, cells per unit."""
     lens = Intrinsics(*key[:7], distortion=np.array(key[7:], dtype=np.float64))
     rays = lens.rays()[..., :2]
     seen = rays[np.abs(rays).sum(axis=-1) > 0]
