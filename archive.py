@@ -7,7 +7,8 @@
       manifest.json           hashes of the files above
       static/                 the standing room: vertices, faces, layout.json, one background per camera
       moving/000000/          a segment of what moves, as measured: sightings, visibility, surfaces, tracker state
-      tracks/000000/          the same segment after smoothing: tracks, visibility
+      people/000000/          the bodies of the same segment, as measured
+      tracks/000000/          the same segment after smoothing: tracks, bodies, visibility
       graph-<key>/000000/     the same segment of the scene graph: nodes, relations
       streams/                vitals and the like, as they were added; not from the recording
       playback/  log/         can be made again; not hashed
@@ -266,6 +267,10 @@ class TwinArchive:
             InputError: it is missing or damaged.
         """
         return read_table(self.segment(layer, number) / f"{name}.parquet")
+
+    def has_table(self, layer: str, number: int, name: str) -> bool:
+        """Whether a committed segment has a table; later versions write more of them."""
+        return (self.segment(layer, number) / f"{name}.parquet").exists()
 
     def read_layer(self, layer: str, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """One table of all committed segments of a layer, in order."""

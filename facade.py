@@ -13,9 +13,10 @@ import numpy as np
 from .archive import TwinArchive
 from .capture.camera import CameraRig
 from .capture.errors import InputError
+from .reconstruction.body_tables import body_states
 from .reconstruction.room_plan import apply_room_plan, parse_room_plan
 from .reconstruction.scene_tables import track_states
-from .reconstruction.state import SceneState, StaticScene, SurfacePoints, Visibility
+from .reconstruction.state import BodyState, SceneState, StaticScene, SurfacePoints, Visibility
 from .reconstruction.surfaces import decode_surface, with_hidden_side
 from .scenegraph.graph import SceneGraph
 from .scenegraph.phases import PhaseSpan
@@ -74,6 +75,18 @@ class Twin:
     def visibility(self) -> pa.Table:
         """What each camera could say about each track at each instant."""
         return self.archive.read_layer("tracks", "visibility")
+
+    @cached_property
+    def bodies(self) -> pa.Table | None:
+        """Every body at every instant; columns in docs/formats.md. None in a twin of an older ortwin."""
+        if self.num_segments and not self.archive.has_table("tracks", 0, "bodies"):
+            return None
+        return self.archive.read_layer("tracks", "bodies")
+
+    def _bodies(self, segment: int) -> dict[int, list[BodyState]]:
+        if not self.archive.has_table("tracks", segment, "bodies"):
+            return {}
+        return body_states(self.archive.read_segment("tracks", segment, "bodies"))
 
     @property
     def relations(self) -> pa.Table:
@@ -142,7 +155,7 @@ class Twin:
             tracks = self.archive.read_segment("tracks", number, "tracks")
             visibility = self.archive.read_segment("tracks", number, "visibility")
             frames = self.archive.read_segment("moving", number, "frames")
-            by_time = track_states(tracks, visibility)
+            by_time, bodies = track_states(tracks, visibility), self._bodies(number)
             times, at = np.unique(frames["time_ns"].to_numpy(), return_inverse=True)
             counts = np.bincount(at, np.isin(frames["camera_id"].to_pylist(), list(self.rig.cameras))).astype(int)
             surfaces = colored_surface_reader(self.archive, number)
@@ -150,7 +163,7 @@ class Twin:
                 states = tuple(by_time.get(time_ns, ()))
                 found = [surfaces(time_ns, state.track_id) for state in states]
                 yield SceneState(
-                    time_ns, states, surfaces=tuple(s for s in found if s is not None),
+                    time_ns, states, tuple(bodies.get(time_ns, ())), surfaces=tuple(s for s in found if s is not None),
                     coverage=count / len(self.rig.cameras),
                 )  # fmt: skip
 
@@ -209,6 +222,19 @@ def colored_surface_reader(archive: TwinArchive, number: int) -> Callable[[int, 
         return SurfacePoints(track_id, *decode_surface(packets[offset : offset + size]))
 
     return read
+
+
+def measured_surfaces(archive: TwinArchive, number: int) -> dict[int, dict[int, tuple[np.ndarray, bool]]]:
+    """By time and raw number, in one segment: the measured surface (n, 3), and whether a head tops it."""
+    sightings = archive.read_segment("moving", number, "sightings")
+    packets = archive.read_blob("moving", number, "surfaces.bin")
+    found: dict[int, dict[int, tuple[np.ndarray, bool]]] = {}
+    names = ("time_ns", "number", "has_head", "surface_offset", "surface_size")
+    for time_ns, raw, has_head, offset, size in zip(*(sightings[name].to_pylist() for name in names), strict=True):
+        if size:
+            points_m, _ = decode_surface(packets[offset : offset + size])
+            found.setdefault(time_ns, {})[raw] = points_m, has_head
+    return found
 
 
 def solid_reader(archive: TwinArchive, number: int, thickness_m: float) -> Callable[[int, str], np.ndarray]:

@@ -6,7 +6,6 @@ interrupted anywhere goes on where it stopped and ends with the same bytes.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -27,13 +26,16 @@ from .capture.rig_epochs import quiet_span_ns, still_span_ns
 from .capture.rig_file import rig_to_json
 from .capture.segments import committed_segments
 from .capture.storage import StoredRecording
-from .capture.sync import SyncTable, synchronize
-from .facade import Twin, named_room, solid_reader
+from .capture.sync import SyncTable, segment_spans, synchronize
+from .facade import Twin, measured_surfaces, named_room, solid_reader
+from .reconstruction.body_paths import smooth_bodies
+from .reconstruction.body_tables import body_table, raw_bodies, raw_body_table
 from .reconstruction.dynamic_scene import DynamicConfig, DynamicScene, Sighting
+from .reconstruction.people_stage import PeopleConfig, PeopleScene
 from .reconstruction.room_plan import RoomPlan, format_room_plan, parse_room_plan, relabel
 from .reconstruction.scene_tables import named_visibility, raw_tracks, sighting_tables, track_table
 from .reconstruction.static_room import RoomConfig, build_static_room
-from .reconstruction.still_people import StillPeopleConfig, known_room, release_people
+from .reconstruction.still_people import StillPeopleConfig, known_room, without_people
 from .reconstruction.track_smoothing import TrackConfig, TrackPath, smooth_tracks
 from .scenegraph.graph_builder import GraphBuilder, GraphConfig
 from .scenegraph.pair_measuring import compute_pair_features
@@ -45,7 +47,6 @@ from .scenegraph.window_tables import node_spans, scene_window
 
 Progress = Callable[[str, int, int], None]
 """(stage, steps done, steps in all); called often."""
-LONGEST_RECORDING_S = 14 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class BuildConfig:
 
     Args:
         segment_s: media length of a segment, the unit of commit and of resumption.
-        background, still, room, dynamic, tracks, graph: the stages' own settings.
+        background, still, room, dynamic, people, tracks, graph: the stages' own settings.
     """
 
     segment_s: float = 10.0
@@ -62,6 +63,7 @@ class BuildConfig:
     still: StillPeopleConfig = field(default_factory=StillPeopleConfig)
     room: RoomConfig = field(default_factory=RoomConfig)
     dynamic: DynamicConfig = field(default_factory=DynamicConfig)
+    people: PeopleConfig = field(default_factory=PeopleConfig)
     tracks: TrackConfig = field(default_factory=TrackConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)
 
@@ -100,16 +102,17 @@ def build_twin(
         ConfigError: `out` holds a twin of other inputs or settings, is being built by another process, or lacks frames
             that can be read by now.
     """
-    config, rig, tell = config or BuildConfig(), rig or recording.rig, progress or _silent
+    config, rig, tell = config or BuildConfig(), rig or recording.rig, progress or (lambda *_: None)
     _refuse_without_depth(recording, rig)
     sync = synchronize(recording)
-    spans = _segment_spans(sync, config.segment_s, recording.path)
+    spans = segment_spans(sync, config.segment_s, recording.path)
     with being_built(out):
         archive = TwinArchive.create(out, _head(recording, rig, config), rig, recording.clocks, fresh=fresh)
         names = format_room_plan(room_plan).encode() if room_plan else archive.room_plan
         if not archive.is_complete or names != archive.room_plan:
             backgrounds = _stand(archive, recording, rig, sync, config, tell)
             _move(archive, recording, rig, sync, spans, backgrounds, config, tell)
+            _embody(archive, recording, rig, sync, spans, config, tell)
             _track(archive, spans, config, tell)
             derive_graph(archive, names, config, tell)
         return BuildReport(Twin(archive), (*lost_stretches(recording), *_gaps(archive, recording)))
@@ -134,31 +137,13 @@ def _stand(
         tell("background", done, len(names))
         still_ns = still_span_ns(rig, name, quiet_ns, whole_ns)  # a camera that was moved has one for each place
         backgrounds[name] = estimate_background(recording, name, config.background, rig[name], still_ns)
-    backgrounds = _without_people(recording, rig, sync, quiet_ns, backgrounds, config)
+    backgrounds = without_people(recording, rig, sync, quiet_ns, backgrounds, config.dynamic, config.still)
     tell("room", 0, 1)
     span_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
     scene = build_static_room(rig.at(quiet_ns), known_room(backgrounds), config.room)
     archive.write_static(replace(scene, valid_from_ns=span_ns[0], valid_to_ns=span_ns[1]), backgrounds)
     tell("room", 1, 1)
     return backgrounds
-
-
-def _without_people(
-    recording: StoredRecording,
-    rig: CameraRig,
-    sync: SyncTable,
-    quiet_ns: int,
-    backgrounds: dict[str, BackgroundModel],
-    config: BuildConfig,
-) -> dict[str, BackgroundModel]:
-    """The backgrounds without those who stood still, who are found by what moves about them now and then."""
-    epochs = np.array([rig.epoch(time_ns) for time_ns in sync.times_ns.tolist()])
-    quiet = np.flatnonzero(epochs == rig.epoch(quiet_ns))
-    chosen = quiet[np.unique(np.linspace(0, len(quiet) - 1, config.still.num_samples).astype(int))] if len(quiet) else []
-    placed, reader = rig.at(quiet_ns), FrameReader(recording, sync, rig)
-    scene = DynamicScene.start(placed, backgrounds, config.dynamic)
-    motion = (scene.see(reader.at(int(instant))[0])[1] for instant in chosen)
-    return release_people(placed, backgrounds, motion, config.still)
 
 
 def _move(
@@ -195,6 +180,28 @@ def _move(
     tell("moving", len(sync.times_ns), len(sync.times_ns))
 
 
+def _embody(
+    archive: TwinArchive,
+    recording: StoredRecording,
+    rig: CameraRig,
+    sync: SyncTable,
+    spans: list[tuple[int, int]],
+    config: BuildConfig,
+    tell: Progress,
+) -> None:
+    """The bodies of people as measured, segment by segment; each commits what is remembered of whom."""
+    scene, first = PeopleScene(config.people), archive.num_committed("people")
+    if first:
+        scene.restore(archive.facts("people", first - 1)["state"])
+    for number in range(first, len(spans)):
+        tell("people", number, len(spans))
+        surfaces, reader = measured_surfaces(archive, number), FrameReader(recording, sync, rig)
+        rows = scene.observe_all(sync.times_ns, surfaces, rig, reader)
+        facts = {"state": scene.to_json()}
+        archive.write_segment("people", number, spans[number], {"bodies": raw_body_table(rows)}, facts=facts)
+    tell("people", len(spans), len(spans))
+
+
 def _track(archive: TwinArchive, spans: list[tuple[int, int]], config: BuildConfig, tell: Progress) -> None:
     """Tracks: the sightings of the whole recording, named and smoothed."""
     if archive.num_committed("tracks") == len(spans):
@@ -204,10 +211,13 @@ def _track(archive: TwinArchive, spans: list[tuple[int, int]], config: BuildConf
     raw = raw_tracks(archive.read_layer("moving", "sightings"))
     paths: list[TrackPath] = smooth_tracks(raw, every_ns, config.tracks, config.dynamic.tracking)
     names = {path.number: path.track.track_id for path in paths}
+    bodies = smooth_bodies(paths, raw_bodies(archive.read_layer("people", "bodies")), config.people.smoothing)
     for number, span_ns in enumerate(spans):
         if not archive.has_segment("tracks", number):
             visibility = named_visibility(archive.read_segment("moving", number, "visibility"), names)
-            tables = {"tracks": track_table(paths, *span_ns), "visibility": visibility}
+            tables = {
+                "tracks": track_table(paths, *span_ns), "visibility": visibility, "bodies": body_table(bodies, *span_ns)
+            }  # fmt: skip
             archive.write_segment("tracks", number, span_ns, tables)
     tell("tracks", 1, 1)
 
@@ -223,7 +233,7 @@ def derive_graph(
         config: the settings of the build.
         tell: told how far it is.
     """
-    tell = tell or _silent
+    tell = tell or (lambda *_: None)
     key = hash_bytes(canonical_json({"graph": config_to_json(config.graph)}) + (room_plan or b""))[:8]
     layer, before = f"graph-{key}", archive.graph_layer
     source = f"ortwin {metadata.version('ortwin')} {layer}"
@@ -253,7 +263,7 @@ def derive_graph(
                 "nodes": nodes_table(here, source=source),
             }
             archive.write_segment(layer, number, span_ns, tables, facts={"measured": sorted(measured)})
-    archive.finish({"moving": count, "tracks": count, layer: count}, layer, room_plan)
+    archive.finish({"moving": count, "people": count, "tracks": count, layer: count}, layer, room_plan)
     if before != layer:
         archive.remove_layer(before)
     tell("graph", count, count)
@@ -270,20 +280,6 @@ def _with_depth(recording: StoredRecording, rig: CameraRig) -> list[str]:
 def _refuse_without_depth(recording: StoredRecording, rig: CameraRig) -> None:
     if not _with_depth(recording, rig):
         raise InputError("no camera has depth", where=str(recording.path), todo="a twin needs RGB-D cameras")
-
-
-def _segment_spans(sync: SyncTable, segment_s: float, path: Path) -> list[tuple[int, int]]:
-    """Half-open spans of equal length that cover all instants; the last ends one interval after the last instant."""
-    begin_ns, end_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
-    if (end_ns - begin_ns) * 1e-9 > LONGEST_RECORDING_S:
-        raise InputError(
-            f"the time stamps span {(end_ns - begin_ns) * 1e-9 / 86400:.0f} days", where=str(path),
-            why="a time stamp is damaged, or the cameras' clocks have different zeros",
-            todo="look at `ortwin info`, correct the time stamps, and import again",
-        )  # fmt: skip
-    step_ns = max(round(segment_s * 1e9), sync.interval_ns)
-    edges = [*range(begin_ns, end_ns, step_ns), end_ns]
-    return list(itertools.pairwise(edges))
 
 
 def _head(recording: StoredRecording, rig: CameraRig, config: BuildConfig) -> dict[str, Any]:
@@ -315,10 +311,6 @@ def _gaps(archive: TwinArchive, recording: StoredRecording) -> tuple[Gap, ...]:
             where=str(archive.path), why="the recording was repaired", todo="build it anew with --fresh",
         )  # fmt: skip
     return gaps
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """No progress is wanted."""
 
 
 def open(path: Path | str) -> Twin:

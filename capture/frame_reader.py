@@ -114,3 +114,18 @@ class FrameReader:
         names, kinds = ("time_ns", "camera_id", "index", "skew_ns"), (pa.int64(), pa.string(), pa.int64(), pa.int64())
         columns = [[row[at] for row in rows] for at in range(4)]
         return pa.table({n: pa.array(c, k) for n, c, k in zip(names, columns, kinds, strict=True)})
+
+
+def can_be_read(gap: Gap, recording: StoredRecording) -> bool:
+    """Whether a frame that was missed once can be read now."""
+    position = int(np.flatnonzero(recording.indices(gap.camera_id) == gap.index)[0])
+    try:
+        recording.frame(gap.camera_id, position)
+    except InputError:
+        return False
+    return True
+
+
+def lost_stretches(recording: StoredRecording) -> tuple[Gap, ...]:
+    """Whole stretches of the recording that cannot be read."""
+    return tuple(Gap("", -1, lost.begin_ns, lost.what, lost.file) for lost in recording.unreadable)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from .arrays import Times, read_only
 from .errors import InputError
 
+LONGEST_RECORDING_S = 14 * 86400.0
 ABSENT = -1
 LOST_STEPS = 1.5
 LONGEST_BLANK_S = 30.0
@@ -144,3 +147,17 @@ def _with_blanks(table: SyncTable, interval_ns: float) -> SyncTable:
     lost = ((0, len(times_ns) - len(table.times_ns)), (0, 0))
     positions = np.pad(table.positions, lost, constant_values=ABSENT)
     return SyncTable(times_ns[order], table.camera_ids, positions[order], np.pad(table.skew_ns, lost)[order])
+
+
+def segment_spans(sync: SyncTable, segment_s: float, path: Path) -> list[tuple[int, int]]:
+    """Half-open spans of equal length that cover all instants; the last ends one interval after the last instant."""
+    begin_ns, end_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
+    if (end_ns - begin_ns) * 1e-9 > LONGEST_RECORDING_S:
+        raise InputError(
+            f"the time stamps span {(end_ns - begin_ns) * 1e-9 / 86400:.0f} days", where=str(path),
+            why="a time stamp is damaged, or the cameras' clocks have different zeros",
+            todo="look at `ortwin info`, correct the time stamps, and import again",
+        )  # fmt: skip
+    step_ns = max(round(segment_s * 1e9), sync.interval_ns)
+    edges = [*range(begin_ns, end_ns, step_ns), end_ns]
+    return list(itertools.pairwise(edges))

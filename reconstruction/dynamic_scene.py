@@ -117,7 +117,7 @@ class DynamicScene:
             read_color: colour of a camera, at any reduction of its grid, or None; called from threads.
         """
         elapsed_ns = time_ns - (self.tracker.time_ns if self.tracker.time_ns is not None else time_ns)
-        depths, points = self._see(read_depth)
+        depths, points = self.see(read_depth)
         self.tracker.predict(time_ns)
         clusters, matches = self.tracker.match(find_clusters(points, self.config.cluster))
         verdicts = self._ask_about_unmatched(matches, depths)
@@ -140,9 +140,11 @@ class DynamicScene:
         self.probes_m = {number: probe for number, probe in self.probes_m.items() if number in by_number}
         return sorted(sightings, key=lambda sighting: sighting.number)
 
-    def _see(
+    def see(
         self, read_depth: Callable[[str], RawDepthImage | None]
     ) -> tuple[dict[str, RawDepthImage | None], MovingPoints]:
+        """Raw depth by camera at an instant, and the points of all that moves."""
+
         def see(item: tuple[int, str]) -> tuple[RawDepthImage | None, MovingPoints | None]:
             index, name = item
             depth_raw = read_depth(name)

@@ -53,7 +53,8 @@ STATIC_WING = {
 DYNAMIC_WING = {
     "dynamic_mask", "moving", "moving_points", "clusters", "cluster_repair", "follower", "tracking", "track_smoothing",
     "visibility", "surfaces", "dynamic_scene", "scene_tables", "skeleton", "detections", "keypoint_io", "pose_prior",
-    "pose_fit", "matching", "person_tracks", "person_smoothing", "lift",
+    "pose_fit", "matching", "person_tracks", "person_smoothing", "lift", "person_points",
+    "still_people", "people_stage", "body_paths", "body_tables",
     "body_model", "body_smpl", "body_limits", "body_pose", "body_descent", "body_evidence", "body_losses", "body_fit",
     "estimators", "estimator_onnx", "model_files",
     "model_cards", "pose_networks", "keypoint_formats", "keypoint_cache", "picture_crops", "picture_people", "regions",
