@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..capture.background import BackgroundConfig
 from ..capture.config import config_from_mapping
+from ..capture.epoch_backgrounds import EpochBackgrounds
 from ..capture.errors import ConfigError, InputError
 from ..capture.flying_pixels import FlyingPixelConfig, find_flying
 from ..capture.storage import StoredRecording
@@ -40,15 +42,21 @@ def write_foreground(twin: Twin, recording: StoredRecording, out: Path) -> None:
     settings = twin.archive.head["config"]["dynamic"]
     config = config_from_mapping(MaskConfig, settings["mask"])
     flying = config_from_mapping(FlyingPixelConfig, settings.get("flying", {}))
-    for name, built in recording.cameras.items():
-        model = twin.rig.cameras.get(name, built)
-        if not recording.has_stream(name, "depth"):
-            continue
-        mask = DynamicMask.from_background(model, twin.archive.read_background(name), config)
+    known = {
+        name: twin.archive.read_background(name) for name in twin.rig.cameras if recording.has_stream(name, "depth")
+    }
+    estimation = config_from_mapping(BackgroundConfig, twin.archive.head["config"]["background"])
+    places = EpochBackgrounds(recording, twin.rig, estimation, known)
+    for name in known:
+        model, known_place, mask = twin.rig[name], None, None
         folders = [out / kind / name for kind in ("foreground", "flying")]
         for folder in folders:
             folder.mkdir(parents=True)
-        for position, index in enumerate(recording.indices(name).tolist()):
+        frames = zip(recording.indices(name).tolist(), recording.timestamps_ns(name).tolist(), strict=True)
+        for position, (index, time_ns) in enumerate(frames):
+            if mask is None or places.at(time_ns)[name] is not known_place:
+                known_place = places.at(time_ns)[name]
+                mask = DynamicMask.from_background(model, known_place, config)
             try:
                 depth_raw = recording.depth_counts(model, position)
             except InputError:

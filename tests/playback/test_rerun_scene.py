@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from ortwin.capture.camera_move import PoseFrom
 from ortwin.capture.errors import PrivacyError
+from ortwin.capture.geometry import SE3
 from ortwin.capture.storage import RecordingWriter, open_recording
 from ortwin.playback.folder import KEY_FILE, existing_playback, playback_key
 from ortwin.playback.rerun_scene import write_playback
@@ -177,6 +180,18 @@ def test_a_twin_in_which_nothing_happens_is_written_too(still_twin, monkeypatch)
     (path,) = write_playback(still_twin)
     chunks = read_rrd(path)
     assert "/world/cameras/cam_1" in chunks and not any(name.startswith("/world/tracks") for name in chunks)
+
+
+def test_a_camera_that_was_moved_stands_elsewhere_from_then_on(toy_twin, tmp_path, monkeypatch):
+    elsewhere = toy_twin.rig["cam_1"].world_from_camera @ SE3(np.eye(3), np.array([0.1, 0.0, 0.0]))
+    moved = replace(toy_twin.rig, moves=(PoseFrom("cam_1", int(toy_twin.times_ns[0]) + 3 * SECOND, elsewhere),))
+    monkeypatch.setattr(type(toy_twin), "rig", property(lambda _: moved))
+    first = read_rrd(write_playback(toy_twin, tmp_path)[0])
+    places = column(first["/world/cameras/cam_1"], "Transform3D:translation")
+    assert list(places) == [0, 3 * SECOND]
+    np.testing.assert_allclose(places[0][0], toy_twin.rig["cam_1"].world_from_camera.translation_m, atol=1e-6)
+    np.testing.assert_allclose(places[3 * SECOND][0], elsewhere.translation_m, atol=1e-6)
+    assert list(column(first["/world/cameras/cam_2"], "Transform3D:translation")) == [-1]
 
 
 @pytest.fixture
