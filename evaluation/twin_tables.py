@@ -13,6 +13,7 @@ from ..capture.clock import ClockModel
 from ..capture.config import config_from_mapping
 from ..capture.errors import InputError
 from ..capture.geometry import SE3
+from ..reconstruction.body_tables import body_arrays
 from ..reconstruction.ply import read_ply
 from ..reconstruction.state import Fixture, OrientedBox
 from ..scenegraph.graph_builder import GraphConfig
@@ -124,6 +125,16 @@ def track_rows(table: pa.Table) -> TrackRows:
     )  # fmt: skip
 
 
+def people_rows(table: pa.Table) -> PeopleRows:
+    """From an Arrow table of bodies; roles are not in it."""
+    joints_m, covariance_m2, _ = body_arrays(table)
+    return PeopleRows(
+        table.column("time_ns").to_numpy().astype(np.int64),
+        np.array(table.column("track_id").to_pylist(), dtype=object), joints_m,
+        np.sqrt(np.trace(covariance_m2, axis1=2, axis2=3) / 3), np.full(len(table), "", dtype=object),
+    )  # fmt: skip
+
+
 def relation_rows(table: pa.Table) -> tuple[RelationRow, ...]:
     """From an Arrow table with the columns subject, predicate, object, begin_ns, end_ns and state."""
     names = ("subject", "predicate", "object", "begin_ns", "end_ns", "state")
@@ -168,6 +179,7 @@ def from_twin(twin: Twin) -> TwinTables:
         room_vertices_m=room.vertices_m,
         room_faces=room.faces,
         fixtures=room.fixtures,
+        people=None if twin.bodies is None else people_rows(twin.bodies),
         poses={name: camera.world_from_camera for name, camera in rig.cameras.items()},
         pose_covariance=dict(rig.covariance),
         clocks=twin.archive.clocks or None,

@@ -3,6 +3,7 @@
     rig.json        the cameras
     clocks.csv      camera_id,offset_ns,drift_ppm,reference_ns
     tracks.csv      time_ns,track_id,label,x_m,y_m,z_m,sigma_m
+    people.jsonl    a line per instant: {"time_ns", "people": [{"track_id", "joints_m", "sigma_m", "predicted"}]}
     relations.csv   subject,predicate,object,begin_ns,end_ns,state,score
     room.ply        the standing room as a coloured triangle mesh, with sigma_m and coverage per vertex
     fixtures.json   the furniture as oriented boxes and the zones as polygons
@@ -14,14 +15,19 @@ their meaning are those of docs/playback.md; later versions only ever add files 
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..capture.files import canonical_json
 from ..capture.rig_file import write_rig
 from ..facade import Twin
+from ..reconstruction.body_tables import body_states
 from ..reconstruction.ply import ply_bytes
-from ..reconstruction.state import StaticScene
+from ..reconstruction.state import BodyState, StaticScene
 from ..scenegraph.timeline import SceneGraphTimeline
 from ..scenegraph.window_tables import fixture_nodes
 
@@ -39,6 +45,7 @@ def export_plain(twin: Twin, out: Path) -> None:
     clocks = [(name, c.offset_ns, c.drift_ppm, c.reference_ns) for name, c in twin.archive.clocks.items()]
     _write_csv(out / "clocks.csv", ("camera_id", "offset_ns", "drift_ppm", "reference_ns"), clocks)
     write_tracks(twin, out / "tracks.csv")
+    write_people(twin, out / "people.jsonl")
     write_relations(twin.timeline, out / "relations.csv")
     room = twin.room
     sheet = ply_bytes(
@@ -59,6 +66,30 @@ def write_tracks(twin: Twin, path: Path) -> None:
                 yield row["time_ns"], row["track_id"], row["label"], *numbers
 
     _write_csv(path, TRACK_COLUMNS, rows())
+
+
+def write_people(twin: Twin, path: Path) -> None:
+    """people.jsonl: the joints of everyone, COCO-17, at every instant at which somebody has a body; none, no file."""
+    if twin.bodies is None:
+        return
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(twin.num_segments):
+            bodies = body_states(twin.archive.read_segment("tracks", number, "bodies"))
+            for time_ns, people in sorted(bodies.items()):
+                line = {"time_ns": time_ns, "people": [_person(body) for body in people]}
+                file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def _person(body: BodyState) -> dict[str, Any]:
+    known = [bool(np.isfinite(joint).all()) for joint in body.joints_m]
+    sigma_m = np.sqrt(np.trace(body.covariance_m2, axis1=1, axis2=2) / 3)
+    return {
+        "track_id": body.track_id,
+        "joints_m": [[round(float(x), 5) for x in joint] if there else None
+                     for joint, there in zip(body.joints_m, known, strict=True)],
+        "sigma_m": [round(float(s), 5) if there else None for s, there in zip(sigma_m, known, strict=True)],
+        "predicted": body.predicted.tolist(),
+    }  # fmt: skip
 
 
 def write_relations(timeline: SceneGraphTimeline, path: Path) -> None:
