@@ -13,7 +13,9 @@ from .vocabulary import ZONE, is_person
 
 STERILE_ROLES = frozenset({"head_surgeon", "assistant_surgeon", "scrub_nurse", "patient"})
 STERILE = "sterile"
-BREACHES = frozenset({"inside", "inside_zone", "touching"})
+STERILE_THINGS = frozenset({"instrument_table", "drape"})
+"""Classes of things that are sterile once they are laid out."""
+BREACHES = frozenset({"inside_zone", "touching"})
 
 
 def count_people(scene: QuestionScene, time_ns: int) -> Answer:
@@ -56,17 +58,19 @@ def list_all_entities_ordered_2d(scene: QuestionScene, time_ns: int, camera: str
 def sterility_breach(scene: QuestionScene, time_ns: int) -> Answer:
     """Whether, until an instant, somebody who is not sterile was in a sterile zone or touched a sterile thing.
 
-    Sterile is what is called so (`sterile_zone`, `sterile_table`), and the surgeons, the scrub nurse and the patient.
+    Sterile are zones and things that are called so (`sterile_zone`), the instrument table, the drape, the surgeons, the
+    scrub nurse and the patient.
     """
     by_id = {node.node_id: node for node in scene.timeline.nodes}
-    if not any(name.startswith(STERILE) for name in by_id):
-        return Answer.unknown("nothing here is called sterile; name a zone sterile_zone in room.toml")
+    sterile = {name for name, node in by_id.items() if name.startswith(STERILE) or node.label in STERILE_THINGS}
+    if not sterile:
+        return Answer.unknown("nothing here is known to be sterile; name a zone sterile_zone in room.toml")
     known, unclear = [], []
     for row in scene.timeline.intervals:
         person = by_id.get(row.subject_id)
         if row.predicate not in BREACHES or row.begin_ns > time_ns or person is None or not is_person(person.label):
             continue
-        if not row.object_id.startswith(STERILE):
+        if row.object_id not in sterile:
             continue
         role = scene.role_of(person)
         if role in STERILE_ROLES:
