@@ -15,6 +15,7 @@ from .finding import Finding, Severity
 from .lenses import check_lenses
 from .machine import check_machine
 from .moves import check_moves
+from .origin import check_origin
 from .rig import check_rig
 from .times import check_times
 
@@ -32,6 +33,7 @@ def examine(recording: StoredRecording, folder: Path, progress: Progress | None 
     say = progress or (lambda done, total, label: None)
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         ("files", lambda: check_files(recording)),
+        ("origin", lambda: check_origin(recording)),
         ("times", lambda: check_times(recording)),
         ("colour", lambda: check_color(recording)),
         ("depth", lambda: check_depth(recording)),
