@@ -15,14 +15,20 @@ from .timelines import GraphPath, OpenedGraph, TakeOption, open_graph
 if TYPE_CHECKING:
     from ..scenegraph.roles import RoleRules
 
+FOUR_ROLES = "4d-or"
+"""The data set whose operations have four roles and no scrub nurse."""
+
 
 def roles(
     report: Reporter,
     graph: GraphPath,
     take: TakeOption = None,
     rules: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="Signs that ortwin ships by name, or a TOML file.")
-    ] = "operation",
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="Signs: operation (4D-OR's four), team, or a TOML file.  [default: by the labels]"
+        ),
+    ] = None,
     phase_rules: Annotated[
         str, typer.Option("--phase-rules", metavar="NAME|FILE", help="Rules that find the phases, without names.")
     ] = "knee_replacement_unnamed",
@@ -35,7 +41,8 @@ def roles(
     from ..scenegraph.phases import load_rules, recognise_phases
     from ..scenegraph.roles import load_role_rules, roles_of_recording
 
-    opened, own = open_graph(graph, take), load_role_rules(rules)
+    opened = open_graph(graph, take)
+    own = load_role_rules(rules or ("operation" if opened.form == FOUR_ROLES else "team"))
     if instants:
         if opened.twin is not None:
             raise ConfigError("people of a twin keep their names", todo="leave --instants out")

@@ -29,6 +29,7 @@ class OpenedGraph:
         people: the class of everybody but the patient, by name.
         measured: the predicates that could have been said of it; None where nobody knows.
         twin: the twin, where it is one.
+        form: of the labels, "4d-or", "mm-or" or "neutral"; empty for a twin.
     """
 
     timeline: SceneGraphTimeline
@@ -36,6 +37,7 @@ class OpenedGraph:
     people: Mapping[str, str]
     measured: frozenset[str] | None
     twin: Twin | None = None
+    form: str = ""
 
     @property
     def names_roles(self) -> bool:
@@ -70,7 +72,7 @@ def _of_labels(path: Path, take: str | None) -> OpenedGraph:
     timeline = label_timeline(labels, take)
     own = load_terms().namings.get(labels.form)
     measured = None if own is None else frozenset(own.canonical_of[name.lower()] for name in own.predicates)
-    return OpenedGraph(timeline, 0, _staff(timeline), measured)
+    return OpenedGraph(timeline, 0, _staff(timeline), measured, form=labels.form)
 
 
 def _staff(timeline: SceneGraphTimeline) -> dict[str, str]:

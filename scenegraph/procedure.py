@@ -1,7 +1,8 @@
 """What the relations of a whole recording tell of it: the phases of the procedure, and who has which role.
 
-Both are said only where they rest on something: if all that their rules ask for was looked for, and if phases came, and
-if a role fits clearly better than any other. Otherwise they are unknown.
+Both are said only where they rest on something: phases if all that their rules ask for could be measured and more than
+the first came; roles if it could be measured who holds and touches what, and where one fits clearly better than any
+other. Otherwise they are unknown.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PHASE_RULES = "knee_replacement_unnamed"
-ROLE_RULES = "operation"
+ROLE_RULES = "team"
+NEEDED_FOR_ROLES = frozenset({"close_to", "touching", "holding"})
 CLEAR = 0.9
 """A role with less confidence is not given."""
 
@@ -42,10 +44,9 @@ def with_roles(nodes: Iterable[NodeSpan], timeline: SceneGraphTimeline, measured
         timeline: of a whole twin.
         measured: the predicates that could be measured in it.
     """
-    rules = load_role_rules(ROLE_RULES)
-    if not rules.predicates <= measured:
+    if not measured >= NEEDED_FOR_ROLES:
         return list(nodes)
-    given = roles_of_recording(timeline, _phases(timeline, measured), rules)
+    given = roles_of_recording(timeline, _phases(timeline, measured), load_role_rules(ROLE_RULES))
     clear = {name: role.role for name, role in given.items() if role.confidence >= CLEAR}
     return [replace(node, role=clear.get(node.node_id, node.role)) for node in nodes]
 

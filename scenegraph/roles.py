@@ -1,8 +1,9 @@
 """Roles: who a person is, by what holds of them, at one instant or over a whole recording.
 
-Signs that speak for a role are data (roles_operation.toml). Their points are added up for every person and role, and
-roles are given out so that the sum is greatest and nobody shares a role (the assignment problem). How sure a role is
-follows from how much worse the best other solution is, in which that person has another role or none.
+Signs that speak for a role are data (roles_operation.toml, and roles_team.toml for a whole team). Their points are added
+up for every person and role, and roles are given out so that the sum is greatest and nobody shares a role (the
+assignment problem). How sure a role is follows from how much worse the best other solution is, in which that person has
+another role or none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .timeline import SceneGraphTimeline
 from .vocabulary import ROLES, is_person
 
 SELF = "self"
-SHIPPED = ("operation",)
+SHIPPED = ("operation", "team")
 #: What a person does now, it mostly still does some seconds later: so much time makes one independent sign.
 HABIT_S = 10.0
 
@@ -52,12 +53,6 @@ class RoleRules:
     name: str
     roles: tuple[str, ...]
     signs: tuple[Sign, ...]
-
-    @property
-    def predicates(self) -> frozenset[str]:
-        """All that must be looked for so that the signs can speak."""
-        clauses = [sign.when for sign in self.signs if sign.when is not None]
-        return frozenset(name for clause in clauses for pattern in clause.patterns for name in pattern.predicates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,11 @@ import pytest
 from ortwin.capture.errors import InputError
 from ortwin.datasets import four_d_or, mm_or
 from ortwin.datasets.base import DatasetSequence, LabelledPhase
+from ortwin.evaluation.graph_scores import score_graphs
 from ortwin.scenegraph.label_io import labels_document
-from ortwin.scenegraph.label_timeline import label_timeline
+from ortwin.scenegraph.label_timeline import label_specs, label_timeline
+from ortwin.scenegraph.query_engine import run_query
+from ortwin.scenegraph.query_sources import QuerySources
 
 # Counts that are published of the validation split, takes 4 and 8.
 PUBLISHED = {
@@ -63,6 +66,28 @@ def test_mm_or_loads_with_its_own_order(test_data):
     assert (take.sequence_id, len(take.labels.instants)) == ("002_PKA_MMOR", 867)
     counts = Counter(row.predicate for instant in take.labels.instants for row in instant.relations)
     assert (counts["closeTo"], counts["sawing"], counts["scanning"], len(counts)) == (4377, 76, 2, 16)
+
+
+def test_mm_or_scores_itself_one(test_data):
+    (take,) = mm_or.open_sequences(test_data / "mmor_graphs")
+    scores = score_graphs(take.labels, take.labels, "mm-or")
+    assert scores.macro.f1 == scores.weighted.f1 == scores.interaction.f1 == scores.entity_recall == 1.0
+
+
+def test_mm_or_answers_queries(test_data):
+    """The query's intervals against the seconds at which the file says so."""
+    (take,) = mm_or.open_sequences(test_data / "mmor_graphs")
+    tables = label_timeline(take.labels).to_arrow()
+    rows = run_query("sawing(?who, patient)", QuerySources(*tables, specs=label_specs())).rows()
+    told = [
+        (row.subject, int(instant.frame)) for instant in take.labels.instants for row in instant.relations
+        if row.predicate == "sawing"
+    ]  # fmt: skip
+    found = [
+        (row["who"], second) for row in rows if row["state"] == "true"
+        for second in range(row["begin_ns"] // take.frame_ns, row["end_ns"] // take.frame_ns)
+    ]  # fmt: skip
+    assert sorted(found) == sorted(told) and len(told) == 76
 
 
 def scan(frame, humans, relations, take=1):

@@ -20,6 +20,7 @@ from ortwin.evaluation.truth_as_scene import truth_scene
 from ortwin.evaluation.truth_writer import TruthWriter
 from ortwin.scenegraph.graph import TruthState
 from ortwin.scenegraph.questions import ask
+from ortwin.scenegraph.roles import load_role_rules, roles_of_recording
 from ortwin.scenegraph.timeline import Interval, NodeSpan, SceneGraphTimeline
 from ortwin.scenegraph.vocabulary_terms import load_terms
 
@@ -252,3 +253,12 @@ def test_who_walks_into_a_sterile_zone_is_told(scene, tables, instants):
         assert {row["person"] for row in answer.value if row["now"] and row["object"] == "sterile_zone"} == now
         found += len(now)
     assert found > 0
+
+
+def test_roles_follow_from_what_is_done(scene, tables):
+    """Nobody says who they are; whoever only helps with the stretcher may stay without a role."""
+    nodes = tuple(dataclasses.replace(node, role="") for node in scene.timeline.nodes)
+    line = SceneGraphTimeline(nodes, scene.timeline.intervals)
+    found = roles_of_recording(line, None, load_role_rules("team"), period_ns=STEP_NS)
+    true = {row["person_id"]: row["role"] for row in tables["people"] if row["role"] not in ("patient", "technician")}
+    assert {name: found[name].role for name in true} == true

@@ -1,5 +1,6 @@
 import itertools
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ from ortwin.scenegraph.graph import TruthState
 from ortwin.scenegraph.label_io import read_labels
 from ortwin.scenegraph.label_timeline import NamedInstant, label_timeline, name_instants
 from ortwin.scenegraph.labels import Triplet
+from ortwin.scenegraph.phase_patterns import names_of
 from ortwin.scenegraph.phases import SECOND_NS, Phases, PhaseSpan, load_rules, recognise_phases
 from ortwin.scenegraph.roles import give_roles, load_role_rules, parse_role_rules, roles_at, roles_of_recording
 from ortwin.scenegraph.timeline import Interval, NodeSpan, SceneGraphTimeline
+from ortwin.scenegraph.vocabulary import ROLES, is_person
 
 RULES = load_role_rules()
 EVERY = 4  # instants, to be quick
@@ -186,6 +189,29 @@ def test_roles_of_whole_takes_are_right_without_any_name(labels, take):
     assert len(true) == 4
     assert {name: found[name].role for name in true} == true
     assert not [name for name, role in found.items() if role.role and name not in true]
+
+
+def test_a_whole_team_is_told_apart_without_any_name(test_data):
+    line = label_timeline(read_labels(test_data / "mmor_graphs" / "002_PKA_MMOR.json"))
+    people = {node.node_id: node.label for node in line.nodes if is_person(node.label) and node.label != "patient"}
+    names = {name: f"track_{place}" for place, name in enumerate(sorted(people), 1)}
+    nodes = [
+        replace(
+            node,
+            node_id=names.get(node.node_id, node.node_id),
+            label="person" if node.node_id in people else node.label,
+        )
+        for node in line.nodes
+    ]
+    rows = [
+        replace(row, subject_id=names.get(row.subject_id, row.subject_id),
+                object_id=names.get(row.object_id, row.object_id))
+        for row in line.intervals
+    ]  # fmt: skip
+    found = roles_of_recording(SceneGraphTimeline(tuple(nodes), tuple(rows)), None, load_role_rules("team"))
+    true = {names[name]: set(ROLES) & names_of(name, label) for name, label in people.items()}
+    assert len(true) == 7
+    assert {name: {role.role} for name, role in found.items()} == true
 
 
 def node_rest(node):
