@@ -1,7 +1,7 @@
 """Roles: who a person is, by what holds of them, at one instant or over a whole recording.
 
-Signs that speak for a role are data (roles_operation.toml, and roles_team.toml for a whole team). Their points are added
-up for every person and role, and roles are given out so that the sum is greatest and nobody shares a role (the
+Signs that speak for a role are data (roles_operation.toml, roles_team.toml for a whole team). Their points are added up
+for every person and role, and roles are given out so that the sum is greatest and nobody shares a role (the
 assignment problem). How sure a role is follows from how much worse the best other solution is, in which that person has
 another role or none.
 """
