@@ -19,8 +19,8 @@ from ..scenegraph.vocabulary import FIXTURE, TRACK, ZONE
 from .rows import RelationRow
 from .truth import ToolTruth, TrackTruth, Truth
 
-#: Points on surfaces: one to a square centimetre, as many as this on small things all the same.
-POINTS_PER_M2, FEWEST_POINTS = 10_000, 600
+#: Points on surfaces: one to 1.6 x 1.6 cm, as many as this on small things all the same.
+POINTS_PER_M2, FEWEST_POINTS = 4_000, 1_000
 SEED = 20260102
 
 Blind = Callable[[str, int], bool]
@@ -73,6 +73,7 @@ def true_window(truth: Truth, blind: Blind | None = None) -> SceneWindow:
         lambda time, entity: _points_m(truth, tracks[entity], shapes[tracks[entity].track_id], time),
         {number[name]: person.joints_m for name, person in people.items() if name in number},
         {number[name]: _path(truth, tool) for name, tool in tools.items() if name in number},
+        exact=True,
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def read_tip_m(folder: Path, tool_id: str, label: str) -> np.ndarray | None:
     return vertices_m[np.linalg.norm(vertices_m - vertices_m.mean(axis=0), axis=1).argmax()]
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=16)
 def _stretch(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     with np.load(path) as file:
         offset = np.cumsum(file["step"], axis=0, dtype=np.int16)

@@ -35,13 +35,13 @@ class Cloud:
         grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
         return cls(grid[np.abs(grid).max(axis=1) == 0.5] * extent_m + center_m)
 
-    def distances_m(self, points_m: np.ndarray) -> np.ndarray:
-        """(n,) metres from points (n, 3) to the nearest point of the cloud."""
+    def distances_m(self, points_m: np.ndarray, within_m: float = np.inf) -> np.ndarray:
+        """(n,) metres from points (n, 3) to the nearest point of the cloud; infinite beyond `within_m`."""
         if self._tree is None:
             from scipy.spatial import KDTree
 
             self._tree = KDTree(self.points_m, balanced_tree=False, compact_nodes=False)
-        return self._tree.query(points_m)[0]
+        return self._tree.query(points_m, distance_upper_bound=within_m)[0]
 
 
 def robust_rank(num_points: int) -> int:
@@ -49,29 +49,35 @@ def robust_rank(num_points: int) -> int:
     return min(ROBUST_RANK, max(1, num_points // POINTS_PER_RANK))
 
 
-def cloud_to_box_m(cloud: Cloud, box: OrientedBox) -> float:
-    """The robust gap from a cloud to a solid box, 0 where it reaches in."""
-    return _kth_smallest(box.distance_m(cloud.points_m), robust_rank(len(cloud.points_m)))
+def cloud_to_box_m(cloud: Cloud, box: OrientedBox, exact: bool = False) -> float:
+    """The robust gap from a cloud to a solid box, 0 where it reaches in; of an exact cloud, the smallest distance."""
+    return _kth_smallest(box.distance_m(cloud.points_m), 1 if exact else robust_rank(len(cloud.points_m)))
 
 
-def cloud_to_cloud_m(first: Cloud, second: Cloud) -> float:
+def cloud_to_cloud_m(first: Cloud, second: Cloud, guess_m: float = np.inf, exact: bool = False) -> float:
     """The robust gap between two clouds, over the points of the smaller one (the first where both are equal).
 
     A point's distance to the other cloud's bounding box bounds its true distance from below, so that after the most
-    promising points only those need the search tree whose bound beats what was found. The result is exact.
+    promising points only those need the search tree whose bound beats what was found. A guess from above, such as the
+    gap a moment ago and a bit more, spares most of the search; where it was too low, the search begins anew. The result
+    does not depend on the guess. Of exact clouds it is the smallest distance.
     """
     near, far = (first, second) if len(first.points_m) <= len(second.points_m) else (second, first)
     outside = np.maximum(np.maximum(far.low_m - near.points_m, near.points_m - far.high_m), 0.0)
     bound = np.sqrt(np.einsum("ij,ij->i", outside, outside))
-    rank = robust_rank(len(bound))
+    rank = 1 if exact else robust_rank(len(bound))
+    if np.isfinite(guess_m):
+        found = far.distances_m(near.points_m[bound < guess_m], guess_m)
+        if np.isfinite(found).sum() >= rank:
+            return _kth_smallest(found, rank)
     if len(bound) <= FIRST_GUESS:
         return _kth_smallest(far.distances_m(near.points_m), rank)
     order = np.argpartition(bound, FIRST_GUESS)
     found = far.distances_m(near.points_m[order[:FIRST_GUESS]])
-    rest = order[FIRST_GUESS:]
-    rest = rest[bound[rest] < _kth_smallest(found, rank)]
+    best_m, rest = _kth_smallest(found, rank), order[FIRST_GUESS:]
+    rest = rest[bound[rest] < best_m]
     if len(rest):
-        found = np.concatenate([found, far.distances_m(near.points_m[rest])])
+        found = np.concatenate([found, far.distances_m(near.points_m[rest], best_m)])
     return _kth_smallest(found, rank)
 
 

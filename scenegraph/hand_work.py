@@ -8,23 +8,29 @@ instant, whichever is less, so that a grip begins and ends at its instant and no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from .body_motion import BodyMotion, window_instants
+from .body_motion import STIR_WINDOW_S, BodyMotion, mean_speed_m_s, window_instants
 from .scene_window import SceneWindow, ToolPath
 from .vocabulary import WORK_TOOLS
 
 SLIP_WINDOW_S = 0.2
 #: In whose hand a tool is, for what depends on it: palm within, wrist no faster against it.
 IN_HAND_M, IN_HAND_M_S = 0.15, 0.35
-#: A thing that is so near to a fixture, and slower, lies on it; who has it in hand then keeps the hand this still.
-RESTS_M, RESTS_M_S, STILL_HAND_M_S = 0.05, 0.05, 0.08
+#: For how long the slip of a hand counts as distance, where two hands are compared.
+SLIP_COUNTS_S = 0.5
+#: Whose hand is so much worse at a thing than another's has none of it.
+BEHIND_M = 0.05
+#: A thing that is so near to a support, and slower, lies on it; who has it in hand keeps the hand on it, this still.
+RESTS_M, RESTS_M_S, ON_IT_M, STILL_HAND_M_S = 0.05, 0.05, 0.06, 0.08
 #: What counts as work when somebody may be helping at it: a tip or a hand at the patient, the hand moving.
-WORKING_TIP_M, WORKING_HAND_M, WORKING_HAND_M_S = 0.05, 0.10, 0.05
-#: A hand that helps is so near to the patient.
-HELPING_HAND_M = 0.25
+WORKING_TIP_M, WORKING_HAND_M, WORKING_HAND_M_S = 0.05, 0.06, 0.05
+#: Whoever cleans moves the tip at least so fast.
+SWEEPING, SWEEP_M_S = frozenset({"cleaning"}), 0.05
+#: A hand that helps, and holds nothing, is so near to the patient.
+HELPING_HAND_M = 0.20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,89 +41,110 @@ class Grips:
         numbers: (K,) entity numbers of the things.
         palm_m: (T, H, K, 2) from each palm to the box of the thing.
         slip_m_s: (T, H, K, 2) speed of the wrist in the frame of the thing.
-        hand_m_s: (T, H, K, 2) speed of the wrist in the world over the same 0.2 s.
         tip_m: (T, K, 3) working points.
-        thing_m_s: (T, K) speed of the thing.
+        tip_m_s: (T, K) how fast they move, on the mean of 0.5 s to either side.
+        thing_m_s: (T, K) speed of the thing, before or after the instant, whichever is more.
     """
 
     numbers: np.ndarray
     palm_m: np.ndarray
     slip_m_s: np.ndarray
-    hand_m_s: np.ndarray
     tip_m: np.ndarray
+    tip_m_s: np.ndarray
     thing_m_s: np.ndarray
 
-    def best(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(T, H, K) palm_m, slip_m_s and hand_m_s of the hand that is likelier to hold the thing."""
+    def best_side(self) -> np.ndarray:
+        """(T, H, K) 0 or 1, the hand that is likelier to hold the thing."""
         badness = np.maximum(self.palm_m / IN_HAND_M, self.slip_m_s / IN_HAND_M_S)
-        side = np.where(np.isnan(badness), np.inf, badness).argmin(axis=-1)[..., None]
+        return np.where(np.isnan(badness), np.inf, badness).argmin(axis=-1)
 
-        def chosen(array: np.ndarray) -> np.ndarray:
-            return np.take_along_axis(array, side, axis=-1)[..., 0]
+    def best(self) -> tuple[np.ndarray, np.ndarray]:
+        """(T, H, K) palm_m and slip_m_s of the hand that is likelier to hold the thing."""
+        side = self.best_side()[..., None]
+        palm_m, slip_m_s = (np.take_along_axis(array, side, axis=-1)[..., 0] for array in (self.palm_m, self.slip_m_s))
+        return palm_m, slip_m_s
 
-        return chosen(self.palm_m), chosen(self.slip_m_s), chosen(self.hand_m_s)
+    def lead_m(self) -> np.ndarray:
+        """(T, H, K) by how much the hand of each is better at the thing than that of anybody else.
+
+        How well a hand is at a thing is its distance and the way that it slips in half a second.
+        """
+        palm_m, slip_m_s = self.best()
+        farness_m = palm_m + SLIP_COUNTS_S * slip_m_s
+        lead_m = np.full_like(farness_m, np.inf)
+        for person in range(farness_m.shape[1]):
+            others = np.delete(farness_m, person, axis=1)
+            if others.shape[1]:
+                lead_m[:, person] = np.fmin.reduce(others, axis=1) - farness_m[:, person]
+        return np.where(np.isnan(farness_m), np.nan, np.where(np.isnan(lead_m), np.inf, lead_m))
 
     def at(self, instants: slice) -> Grips:
         """The same at some instants."""
-        return Grips(
-            self.numbers, *(getattr(self, name)[instants] for name in (
-                "palm_m", "slip_m_s", "hand_m_s", "tip_m", "thing_m_s"
-            ))
-        )  # fmt: skip
+        cut = {item.name: getattr(self, item.name)[instants] for item in fields(self) if item.name != "numbers"}
+        return replace(self, **cut)
 
 
 def grips(window: SceneWindow, motion: BodyMotion) -> Grips:
     """Which thing goes along with which hand, at all instants of a window."""
     numbers = np.array(sorted(window.tools), dtype=np.int64)
-    count, step_s = window_instants(SLIP_WINDOW_S, window.step_s), window.step_s
-    shape = (len(window.times_ns), len(motion.numbers), len(numbers), 2)
-    palm_m, slip_m_s, hand_m_s = (np.full(shape, np.nan) for _ in range(3))
-    tip_m, thing_m_s = np.full((shape[0], len(numbers), 3), np.nan), np.full((shape[0], len(numbers)), np.nan)
-    before_m_s, after_m_s = _net_speeds(motion.wrist_m, count, step_s)
+    count, step_s, num_times = window_instants(SLIP_WINDOW_S, window.step_s), window.step_s, len(window.times_ns)
+    palm_m, slip_m_s = (np.full((num_times, len(motion.numbers), len(numbers), 2), np.nan) for _ in range(2))
+    tip_m, thing_m_s = np.full((num_times, len(numbers), 3), np.nan), np.full((num_times, len(numbers)), np.nan)
     for column, number in enumerate(numbers.tolist()):
         path = window.tools[number]
         palm_m[:, :, column] = path.box_distance_m(motion.palm_m)
-        slip_before, slip_after = _net_speeds(_in_frame_of(path, motion.wrist_m), count, step_s)
-        forward = ~(slip_before < slip_after)
-        slip_m_s[:, :, column] = np.where(forward, slip_after, slip_before)
-        hand_m_s[:, :, column] = np.where(forward, after_m_s, before_m_s)
+        slip_m_s[:, :, column] = np.fmin(*_net_speeds(_in_frame_of(path, motion.wrist_m), count, step_s))
         tip_m[:, column] = path.tips_m()
         middle_m = path.rotation @ ((path.low_m + path.high_m) / 2) + path.translation_m
         thing_m_s[:, column] = np.fmax(*_net_speeds(middle_m, count, step_s))
-    return Grips(numbers, palm_m, slip_m_s, hand_m_s, tip_m, thing_m_s)
+    return Grips(numbers, palm_m, slip_m_s, tip_m, mean_speed_m_s(tip_m, step_s, STIR_WINDOW_S), thing_m_s)
 
 
-def armed_hands(held: Grips, rest_m: np.ndarray) -> np.ndarray:
-    """(T, H, 2) bool: which hands hold something; `rest_m` (T, K) is how far each thing is from all fixtures."""
+def armed_hands(held: Grips, support_m: np.ndarray) -> np.ndarray:
+    """(T, H, 2) bool: which hands hold something; `support_m` (T, K) is from each thing to what it may lie on."""
     with np.errstate(invalid="ignore"):
-        lies = (rest_m <= RESTS_M) & (held.thing_m_s <= RESTS_M_S)
+        lies = (support_m <= RESTS_M) & (held.thing_m_s <= RESTS_M_S)
         slip_limit_m_s = np.where(lies, STILL_HAND_M_S, IN_HAND_M_S)[:, None, :, None]
-        with_it = (held.palm_m <= IN_HAND_M) & (held.slip_m_s <= slip_limit_m_s)
+        palm_limit_m = np.where(lies, ON_IT_M, IN_HAND_M)[:, None, :, None]
+        with_it = (held.palm_m <= palm_limit_m) & (held.slip_m_s <= slip_limit_m_s)
+        with_it &= (held.lead_m() >= -BEHIND_M)[..., None]
+        with_it &= held.best_side()[..., None] == np.arange(2)
     return np.asarray(with_it.any(axis=2))
 
 
-def tools_in_hand(held: Grips) -> np.ndarray:
-    """(T, H, K) float: 1 in hand, 0 not, NaN unknown; a thing is in the hands of at most one person."""
-    palm_m, slip_m_s, _ = held.best()
+def tools_in_hand(held: Grips, rest_m: np.ndarray, support_m: np.ndarray) -> np.ndarray:
+    """(T, H, K) float: 1 in hand and off where it lay, 0 not, NaN unknown; in the hands of one person at most.
+
+    Args:
+        held: the grips.
+        rest_m: (T, K) from each thing to the nearest fixture.
+        support_m: (T, K) the same, patients included; a tool at work touches the patient, so the hand must be on it.
+    """
+    palm_m, slip_m_s = held.best()
     with np.errstate(invalid="ignore"):
-        near = (palm_m <= IN_HAND_M) & (slip_m_s <= IN_HAND_M_S)
-    distance_m = np.where(near, palm_m, np.inf)
-    nearest = np.zeros_like(near)
-    if near.shape[1]:
-        np.put_along_axis(nearest, distance_m.argmin(axis=1)[:, None], True, axis=1)
-    return np.where(np.isnan(palm_m), np.nan, near & nearest)
+        still = held.thing_m_s <= RESTS_M_S
+        near = palm_m <= np.where(still & (support_m <= RESTS_M), ON_IT_M, IN_HAND_M)[:, None]
+        near &= (slip_m_s <= IN_HAND_M_S) & ~(still & (rest_m <= RESTS_M))[:, None]
+    return np.where(np.isnan(palm_m), np.nan, near & (held.lead_m() >= 0.0))
 
 
-def work_distances_m(in_hand: np.ndarray, tip_gap_m: np.ndarray, labels: list[str]) -> Mapping[str, np.ndarray]:
+def work_distances_m(
+    in_hand: np.ndarray, tip_gap_m: np.ndarray, tip_m_s: np.ndarray, labels: list[str], num_patients: int
+) -> Mapping[str, np.ndarray]:
     """By action, (T, H, B) how near the tip of a tool for it, held by each person, is to each of B things.
 
-    Infinite where she holds no such tool; NaN where nobody can say.
+    Infinite where she holds no such tool, and of a fixture where a patient is nearer; NaN where nobody can say.
 
     Args:
         in_hand: (T, H, K) as from `tools_in_hand`.
         tip_gap_m: (T, K, B) from each working point to each surface.
+        tip_m_s: (T, K) how fast it moves.
         labels: the classes of the K things.
+        num_patients: so many of the B things are patients, who come first.
     """
+    tip_gap_m = tip_gap_m.copy()
+    to_patient_m = least(tip_gap_m[..., :num_patients])[..., None]
+    tip_gap_m[..., num_patients:][tip_gap_m[..., num_patients:] > to_patient_m] = np.inf
     shape = (in_hand.shape[0], in_hand.shape[1], tip_gap_m.shape[2])
     found = {}
     for action, tools in WORK_TOOLS.items():
@@ -125,29 +152,57 @@ def work_distances_m(in_hand: np.ndarray, tip_gap_m: np.ndarray, labels: list[st
         for column, label in enumerate(labels):
             if label in tools:
                 held, gap_m = in_hand[:, :, column, None], tip_gap_m[:, None, column]
+                if action in SWEEPING:
+                    gap_m = np.where(tip_m_s[:, column, None, None] < SWEEP_M_S, np.inf, gap_m)
                 best = np.fmin(best, np.where(held == 1.0, gap_m, np.inf))
                 doubt |= np.isnan(held) | ((held == 1.0) & np.isnan(gap_m))
         found[action] = np.where(doubt & np.isinf(best), np.nan, best)
     return found
 
 
-def free_hand_m(palm_gap_m: np.ndarray, armed: np.ndarray, stir_m_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(T, H, B) how near the nearer free hand is to each of B things, infinite without one, and how fast it moves.
+@dataclass(frozen=True, slots=True, eq=False)
+class FreeHands:
+    """What the hands that hold nothing are at: (T, H, B) each, H people and B things, patients first.
+
+    Args:
+        nearest_m: of the nearer one, infinite with none free.
+        farthest_m: of the farther one, where both are free.
+        stir_m_s: how fast the nearer one moves.
+        rival_m: how near that one is to the nearest fixture, where the thing is a patient, or the other way round.
+    """
+
+    nearest_m: np.ndarray
+    farthest_m: np.ndarray
+    stir_m_s: np.ndarray
+    rival_m: np.ndarray
+
+
+def free_hands(palm_gap_m: np.ndarray, armed: np.ndarray, stir_m_s: np.ndarray, num_patients: int) -> FreeHands:
+    """What free hands are at.
 
     Args:
         palm_gap_m: (T, H, 2, B).
         armed: (T, H, 2) hands that hold something.
         stir_m_s: (T, H, 2).
+        num_patients: so many of the B things are patients, who come first.
     """
     gap_m = np.where(armed[..., None], np.inf, palm_gap_m)
     side = np.where(np.isnan(gap_m), np.inf, gap_m).argmin(axis=2)[:, :, None]
-    nearest_m = np.take_along_axis(gap_m, side, axis=2)[:, :, 0]
-    speed = np.take_along_axis(np.broadcast_to(stir_m_s[..., None], gap_m.shape), side, axis=2)[:, :, 0]
-    return nearest_m, speed
+    to_patient_m, to_fixture_m = (
+        least(part)[..., None] for part in (gap_m[..., :num_patients], gap_m[..., num_patients:])
+    )
+    rival_m = np.where(np.arange(gap_m.shape[-1]) < num_patients, to_fixture_m, to_patient_m)
+    stir_m_s = np.broadcast_to(stir_m_s[..., None], gap_m.shape)
+    nearest_m, speed, rival_m = (
+        np.take_along_axis(array, side, axis=2)[:, :, 0] for array in (gap_m, stir_m_s, rival_m)
+    )
+    one_armed = armed & ~np.all(armed, axis=2, keepdims=True)
+    farthest_m = np.where(one_armed[..., None], -np.inf, gap_m).max(axis=2)
+    return FreeHands(nearest_m, np.where(np.isnan(nearest_m), np.nan, farthest_m), speed, rival_m)
 
 
 def help_distances_m(
-    palm_m: np.ndarray, palm_gap_m: np.ndarray, free: np.ndarray, stir_m_s: np.ndarray, in_hand: np.ndarray,
+    palm_m: np.ndarray, palm_gap_m: np.ndarray, free: np.ndarray, at_work: np.ndarray, in_hand: np.ndarray,
     tip_m: np.ndarray, tip_gap_m: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """(T, H, H) how near a hand of a, who does no work herself, is to where b works on a patient; infinite otherwise.
@@ -156,14 +211,14 @@ def help_distances_m(
         palm_m: (T, H, 2, 3).
         palm_gap_m: (T, H, 2) to the nearest patient.
         free: (T, H, 2) hands that hold nothing.
-        stir_m_s: (T, H, 2).
+        at_work: (T, H, 2) free hands that move, and are nearer to a patient than to any fixture.
         in_hand: (T, H, K).
         tip_m, tip_gap_m: (T, K, 3), (T, K) to the nearest patient.
     """
     with np.errstate(invalid="ignore"):
-        by_hand = free & (palm_gap_m <= WORKING_HAND_M) & (stir_m_s >= WORKING_HAND_M_S)
+        by_hand = at_work & (palm_gap_m <= WORKING_HAND_M)
         by_tool = (in_hand == 1.0) & (tip_gap_m <= WORKING_TIP_M)[:, None]
-        helps = palm_gap_m <= HELPING_HAND_M
+        helps = free & (palm_gap_m <= HELPING_HAND_M)
     works = by_hand.any(axis=-1) | by_tool.any(axis=-1)
     best = np.full((*works.shape, works.shape[1]), np.inf)
     for b in range(works.shape[1]):
@@ -177,6 +232,13 @@ def help_distances_m(
     best[works] = np.inf
     unknown = np.asarray(np.isnan(palm_gap_m).all(axis=-1))
     return np.where(unknown[:, :, None] | unknown[:, None, :], np.nan, best)
+
+
+def least(distances_m: np.ndarray) -> np.ndarray:
+    """(...) the least over the last axis; infinite where that is empty, NaN where all are."""
+    if not distances_m.shape[-1]:
+        return np.full(distances_m.shape[:-1], np.inf)
+    return np.fmin.reduce(distances_m, axis=-1)
 
 
 def _in_frame_of(path: ToolPath, points_m: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from .vocabulary import FIXTURE, groups_of
 
 #: What an unseen person might do at most, m/s.
 FASTEST_M_S = 9.0
-LENGTHS = ("gap_m", "center_distance_m", "away_m", "palm_m", "free_hand_m", "help_m")
+LENGTHS = ("gap_m", "center_distance_m", "away_m", "palm_m", "free_hand_m", "free_hands_m", "help_m")
 """Measures that may be so much less where the two stand so much nearer."""
 
 
@@ -52,11 +52,13 @@ class PairFeatures:
         trunk_rad: (T, P) angle of the subject's trunk above the level plane.
         palm_m: (T, P) from the subject's palm to the thing; of the better hand, see hand_work.
         slip_m_s: (T, P) speed of that hand in the frame of the thing.
-        hand_m_s: (T, P) its speed in the world.
-        rest_m: (T, P) from the thing to the nearest fixture.
+        lead_m: (T, P) by how much that hand is better at the thing than anybody else's, see hand_work.
+        rest_m: (T, P) from the thing to the nearest fixture or patient.
+        thing_m_s: (T, P) speed of the thing.
         free_hand_m: (T, P) from the nearer palm that holds nothing to a patient or fixture; infinite with none free.
-        stir_m_s: (T, P) mean speed of that hand over a second.
-        patient_m: (T, P) from the nearer palm that holds nothing to the nearest patient; infinite without one.
+        free_hands_m: (T, P) the same from the farther one, where both hold nothing.
+        stir_m_s: (T, P) mean speed of the nearer one over a second.
+        rival_m: (T, P) from that hand to the nearest fixture, where the object is a patient, or the other way round.
         help_m: (T, P) from the subject's palm to where the object works on a patient; infinite where she does not.
         work_m: by action, (T, P) from the tip of a tool for it, in the subject's hand, to the object's surface.
         bodies, tools: the numbers of the entities that have joints, and that have a path as rigid things.
@@ -87,11 +89,13 @@ class PairFeatures:
     trunk_rad: np.ndarray = field(default_factory=_blank)
     palm_m: np.ndarray = field(default_factory=_blank)
     slip_m_s: np.ndarray = field(default_factory=_blank)
-    hand_m_s: np.ndarray = field(default_factory=_blank)
+    lead_m: np.ndarray = field(default_factory=_blank)
     rest_m: np.ndarray = field(default_factory=_blank)
+    thing_m_s: np.ndarray = field(default_factory=_blank)
     free_hand_m: np.ndarray = field(default_factory=_blank)
+    free_hands_m: np.ndarray = field(default_factory=_blank)
     stir_m_s: np.ndarray = field(default_factory=_blank)
-    patient_m: np.ndarray = field(default_factory=_blank)
+    rival_m: np.ndarray = field(default_factory=_blank)
     help_m: np.ndarray = field(default_factory=_blank)
     work_m: Mapping[str, np.ndarray] = field(default_factory=dict)
     bodies: frozenset[int] = frozenset()
@@ -169,11 +173,14 @@ class PairFeatures:
             trunk_rad=np.where(turned, np.pi / 2, self.trunk_rad),
             approach_m_s=np.where(free, np.where(turned, FASTEST_M_S, self.stride_m_s), self.approach_m_s),
             slip_m_s=np.where(free, 0.0, self.slip_m_s),
-            hand_m_s=np.where(free, FASTEST_M_S, self.hand_m_s),
+            lead_m=np.where(free, np.inf, self.lead_m),
+            thing_m_s=np.where(free, FASTEST_M_S, self.thing_m_s),
             stir_m_s=np.where(free, FASTEST_M_S, self.stir_m_s),
+            stride_m_s=np.where(free, 0.0, self.stride_m_s),
             help_m=np.where(free, 0.0, self.help_m),
             free_hand_m=np.where(free, 0.0, self.free_hand_m),
-            patient_m=np.where(free, np.inf, self.patient_m),
+            free_hands_m=np.where(free, 0.0, self.free_hands_m),
+            rival_m=np.where(free, np.inf, self.rival_m),
             work_m={action: np.where(free, 0.0, array) for action, array in self.work_m.items()},
         )
 
@@ -188,6 +195,8 @@ class PairFeatures:
             stir_m_s=np.where(free, 0.0, self.stir_m_s),
             help_m=np.where(free, np.inf, self.help_m),
             free_hand_m=np.where(free, np.inf, self.free_hand_m),
+            free_hands_m=np.where(free, np.inf, self.free_hands_m),
+            lead_m=np.where(free, -np.inf, self.lead_m),
             work_m={action: np.where(free, np.inf, array) for action, array in self.work_m.items()},
         )
 

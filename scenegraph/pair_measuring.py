@@ -9,18 +9,21 @@ import numpy as np
 from .body_motion import BodyMotion, body_motion
 from .floor_geometry import footprint_polygon_m, footprint_share, nearest_on_m, zone_depth_m
 from .hand_work import (
+    WORKING_HAND_M,
+    WORKING_HAND_M_S,
     Grips,
     armed_hands,
-    free_hand_m,
+    free_hands,
     grips,
     help_distances_m,
+    least,
     tools_in_hand,
     work_distances_m,
 )
 from .pair_features import PairFeatures
 from .scene_window import SceneWindow
 from .surface_measures import Boxes, SurfaceMeasures, measure_surfaces, trimmed
-from .vocabulary import FIXTURE, TRACK, is_patient
+from .vocabulary import TRACK, is_patient
 
 Columns = dict[str, np.ndarray]
 
@@ -173,26 +176,29 @@ def _hand_measures(
     window: SceneWindow, hands: _Hands, surfaces: SurfaceMeasures, subject: np.ndarray, other: np.ndarray
 ) -> tuple[Columns, dict[str, np.ndarray]]:
     shape = surfaces.gap_m.shape
-    names = ("palm_m", "slip_m_s", "hand_m_s", "rest_m", "free_hand_m", "stir_m_s", "patient_m", "help_m")
+    at_things = ("palm_m", "slip_m_s", "lead_m", "rest_m", "thing_m_s")
+    names = (*at_things, "free_hand_m", "free_hands_m", "stir_m_s", "rival_m", "help_m")
     found: dict[str, np.ndarray] = {name: np.full(shape, np.nan) for name in names}
     motion, held = hands.motion, hands.held.at(hands.now)
     if not len(motion.numbers):
         return found, {}
     targets = [*hands.patients, *window.boxes]
     palm_gap_m, tip_gap_m = _target_distances(window, hands, surfaces, targets)
-    rest_m = _rest_m(window, held, surfaces, subject, other)
-    armed, in_hand = armed_hands(held, rest_m), tools_in_hand(held)
+    rest_m = _rest_m(window, held, surfaces, subject, other, tuple(window.boxes))
+    support_m = _rest_m(window, held, surfaces, subject, other, (*window.boxes, *hands.patients))
+    armed, in_hand = armed_hands(held, support_m), tools_in_hand(held, rest_m, support_m)
     stir_m_s = motion.stir_m_s[hands.now]
     labels = [window.entities[number].label for number in held.numbers.tolist()]
-    work = work_distances_m(in_hand, tip_gap_m, labels)
-    at_m, at_m_s = free_hand_m(palm_gap_m, armed, stir_m_s)
-    to_patient_m = _least(palm_gap_m[..., : len(hands.patients)])
+    work = work_distances_m(in_hand, tip_gap_m, held.tip_m_s, labels, len(hands.patients))
+    free = free_hands(palm_gap_m, armed, stir_m_s, len(hands.patients))
+    to_patient_m = least(palm_gap_m[..., : len(hands.patients)])
+    to_fixture_m = least(palm_gap_m[..., len(hands.patients) :])
+    at_work = ~armed & (stir_m_s >= WORKING_HAND_M_S) & (to_patient_m + WORKING_HAND_M < to_fixture_m)
     helping = help_distances_m(
-        motion.palm_m[hands.now], to_patient_m, ~armed, stir_m_s, in_hand, held.tip_m,
-        _least(tip_gap_m[..., : len(hands.patients)]),
+        motion.palm_m[hands.now], to_patient_m, ~armed, at_work, in_hand, held.tip_m,
+        least(tip_gap_m[..., : len(hands.patients)]),
     )  # fmt: skip
-    free_to_patient_m = np.where(armed, np.inf, to_patient_m).min(axis=-1)
-    palm_m, slip_m_s, hand_m_s = held.best()
+    (palm_m, slip_m_s), lead_m = held.best(), held.lead_m()
     person, thing, target = (
         {number: column for column, number in enumerate(numbers)}
         for numbers in (motion.numbers.tolist(), held.numbers.tolist(), targets)
@@ -203,15 +209,18 @@ def _hand_measures(
             continue
         h = person[a]
         if b in thing:
-            for name, array in (("palm_m", palm_m), ("slip_m_s", slip_m_s), ("hand_m_s", hand_m_s)):
-                found[name][:, column] = array[:, h, thing[b]]
-            found["rest_m"][:, column] = rest_m[:, thing[b]]
+            k = thing[b]
+            told = (palm_m[:, h, k], slip_m_s[:, h, k], lead_m[:, h, k], support_m[:, k], held.thing_m_s[:, k])
+            for name, array in zip(at_things, told, strict=True):
+                found[name][:, column] = array
         if b in target:
-            found["free_hand_m"][:, column] = at_m[:, h, target[b]]
-            found["stir_m_s"][:, column] = at_m_s[:, h, target[b]]
-            found["patient_m"][:, column] = free_to_patient_m[:, h]
+            place = (slice(None), h, target[b])
+            found["free_hand_m"][:, column] = free.nearest_m[place]
+            found["free_hands_m"][:, column] = free.farthest_m[place]
+            found["stir_m_s"][:, column] = free.stir_m_s[place]
+            found["rival_m"][:, column] = free.rival_m[place]
             for action, array in work_m.items():
-                array[:, column] = work[action][:, h, target[b]]
+                array[:, column] = work[action][place]
         if b in person:
             found["help_m"][:, column] = helping[:, h, person[b]]
     return found, work_m
@@ -239,20 +248,13 @@ def _target_distances(
 
 
 def _rest_m(
-    window: SceneWindow, held: Grips, surfaces: SurfaceMeasures, subject: np.ndarray, other: np.ndarray
-) -> np.ndarray:
-    """(T, K) from each thing to the nearest fixture, infinite in a room without any."""
-    layers = np.array([entity.layer for entity in window.entities])
+    window: SceneWindow, held: Grips, surfaces: SurfaceMeasures, subject: np.ndarray, other: np.ndarray,
+    supports: tuple[int, ...],
+) -> np.ndarray:  # fmt: skip
+    """(T, K) from each thing to the nearest of some others, infinite without any."""
     rest_m = np.full((len(surfaces.gap_m), len(held.numbers)), np.inf)
     for place, number in enumerate(held.numbers.tolist()):
-        columns = np.flatnonzero((subject == number) & (layers[other] == FIXTURE))
+        columns = np.flatnonzero((subject == number) & np.isin(other, supports))
         if len(columns):
-            rest_m[:, place] = surfaces.gap_m[:, columns].min(axis=1)
+            rest_m[:, place] = np.fmin(rest_m[:, place], least(surfaces.gap_m[:, columns]))
     return rest_m
-
-
-def _least(distances_m: np.ndarray) -> np.ndarray:
-    """(...) the least over the last axis; infinite where that is empty, NaN where all are."""
-    if not distances_m.shape[-1]:
-        return np.full(distances_m.shape[:-1], np.inf)
-    return np.fmin.reduce(distances_m, axis=-1)

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from .derivation import Derivation
 from .graph import TruthState
 from .timeline import Interval
 
 HANDED_WITHIN_NS = 2_000_000_000
+#: Two who hold one thing for no longer than this pass it on.
+PASSED_WITHIN_NS = 1_000_000_000
+
+
+def one_holder(intervals: Sequence[Interval], span: Derivation) -> list[Interval]:
+    """Where a thing goes from hand to hand, both are at it for a moment: it changes hands in the middle of that."""
+    rows = sorted((row for row in intervals if row.predicate == "holding"), key=lambda row: (row.object_id, row.order))
+    held = dict(enumerate(rows))
+    for number, (before, after) in enumerate(pairwise(rows)):
+        overlap_ns = before.end_ns - after.begin_ns
+        sure = before.state is after.state is TruthState.TRUE and before.end_ns < after.end_ns
+        if before.object_id == after.object_id and 0 < overlap_ns <= PASSED_WITHIN_NS and sure:
+            middle_ns = after.begin_ns + overlap_ns // 2
+            held[number] = replace(held[number], end_ns=middle_ns)
+            held[number + 1] = replace(held[number + 1], begin_ns=middle_ns)
+    return [*(row for row in intervals if row.predicate != "holding"), *held.values()]
 
 
 def handovers(intervals: Sequence[Interval], span: Derivation) -> list[Interval]:
@@ -72,6 +89,18 @@ def cementing_by_hand(intervals: Sequence[Interval], span: Derivation) -> list[I
         else:
             changed.append(row)
     return changed
+
+
+def assisting_at_work(intervals: Sequence[Interval], span: Derivation) -> list[Interval]:
+    """Leaves out assisting of those who prepare the patient all the while: each of them does that alone."""
+    alone = [row for row in intervals if row.predicate == "preparing" and row.state is TruthState.TRUE]
+
+    def mostly_alone(row: Interval) -> bool:
+        spans = [(each.begin_ns, each.end_ns) for each in alone if each.subject_id == row.object_id]
+        shared_ns = sum(max(0, min(row.end_ns, end) - max(row.begin_ns, begin)) for begin, end in spans)
+        return 2 * shared_ns > row.end_ns - row.begin_ns
+
+    return [row for row in intervals if row.predicate != "assisting" or not mostly_alone(row)]
 
 
 def _open_wound(intervals: Iterable[Interval], row: Interval) -> tuple[bool, bool]:

@@ -83,6 +83,7 @@ class SceneWindow:
         tools: the path of each rigid thing, by entity number.
         context: so many instants at the begin and at the end are there for the sake of their neighbours only, which
             need them to tell how things move; nothing is measured at them.
+        exact: whether surfaces are free of noise, so that the smallest distance of all is the gap.
 
     Raises:
         InputError: shapes disagree, times do not increase, or a fixture or zone has no geometry.
@@ -102,6 +103,7 @@ class SceneWindow:
     bodies: Mapping[int, np.ndarray] = field(default_factory=dict)
     tools: Mapping[int, ToolPath] = field(default_factory=dict)
     context: tuple[int, int] = (0, 0)
+    exact: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "entities", tuple(self.entities))

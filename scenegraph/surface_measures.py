@@ -16,6 +16,8 @@ from .vocabulary import CONTAINERS, FIXTURE, TRACK, symmetric_order
 EXACT_GAP_WITHIN_M = 1.5
 #: The same for single points.
 EXACT_PROBE_WITHIN_M = 0.4
+#: By how much a gap may well have grown since an instant ago; a guess that makes the search short.
+NEWS_M = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,15 +66,22 @@ def measure_surfaces(
     entered = holds_others[other] & (apart < 0.0).all(axis=-1)
     probe_m = {index: _box_distance_m(boxes, index, points) for index, points in probes_m.items()}
     near = {index: distance <= EXACT_PROBE_WITHIN_M for index, distance in probe_m.items()}
-    first = window.context[0]
+    first, clouds = window.context[0], _Clouds(window, boxes)
+    known: dict[int, tuple[Cloud, Cloud | None, float]] = {}
     for time in range(len(gap_m)):
-        clouds = _Clouds(window, boxes, time, first + time)
+        clouds.go_to(time, first + time)
         for column in np.flatnonzero(exact[time]).tolist():
             a, b = int(subject[column]), int(other[column])
-            if b in window.boxes:
-                gap_m[time, column] = cloud_to_box_m(clouds[a], window.boxes[b])
-            else:
-                gap_m[time, [column, mirror[column]]] = cloud_to_cloud_m(clouds[a], clouds[b])
+            mine, theirs = clouds[a], None if b in window.boxes else clouds[b]
+            before = known.get(column)
+            if before is None or before[0] is not mine or before[1] is not theirs:
+                guess_m = np.inf if before is None else before[2] + NEWS_M
+                if theirs is None:
+                    gap = cloud_to_box_m(mine, window.boxes[b], window.exact)
+                else:
+                    gap = cloud_to_cloud_m(mine, theirs, guess_m, window.exact)
+                known[column] = mine, theirs, gap
+            gap_m[time, [column, mirror.get(column, column)]] = known[column][2]
         for column in np.flatnonzero(entered[time]).tolist():
             box = _solid_box(window, int(other[column]), first + time)
             if box is not None:
@@ -85,17 +94,29 @@ def measure_surfaces(
 
 
 class _Clouds:
-    """The surfaces of one instant, each fetched when first asked for; where there is none, the skin of its box."""
+    """The surfaces of one instant, each fetched when first asked for; where there is none, the skin of its box.
 
-    def __init__(self, window: SceneWindow, boxes: Boxes, time: int, window_time: int) -> None:
-        self._window, self._boxes, self._time, self._window_time = window, boxes, time, window_time
+    A surface that is the same as before stays the same cloud, so that nothing about it is measured twice.
+    """
+
+    def __init__(self, window: SceneWindow, boxes: Boxes) -> None:
+        self._window, self._boxes, self._time, self._window_time = window, boxes, 0, 0
+        self._before: dict[int, Cloud] = {}
         self._known: dict[int, Cloud] = {}
+
+    def go_to(self, time: int, window_time: int) -> None:
+        """The next instant: its number among the measured ones, and in the window."""
+        self._time, self._window_time = time, window_time
+        self._before.update(self._known)
+        self._known = {}
 
     def __getitem__(self, index: int) -> Cloud:
         if index not in self._known:
             points_m = self._window.surface_m(self._window_time, index)
             box = self._boxes.center_m[self._time, index], self._boxes.extent_m[self._time, index]
-            self._known[index] = Cloud(points_m) if len(points_m) else Cloud.of_box(*box)
+            cloud, before = Cloud(points_m) if len(points_m) else Cloud.of_box(*box), self._before.get(index)
+            same = before is not None and np.array_equal(before.points_m, cloud.points_m)
+            self._known[index] = before if before is not None and same else cloud
         return self._known[index]
 
 
