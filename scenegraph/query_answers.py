@@ -13,15 +13,14 @@ from .query_leaves import variables_in_order
 from .query_tree import Atom, Expression, Near, Not, Variable, parts_of, variables_of
 
 FACT = ("begin_ns", "end_ns", "subject", "predicate", "object", "state", "score")
-_OF_LEAVES = ("begin_ns", "end_ns", "score")
 
 
 def select_facts(compiler: Compiler, atom: Atom) -> str:
     """The stored rows of one relation; a symmetric one between two names or two variables is told once."""
-    leaves, statement = compiler.leaves, compiler.statement
+    leaves = compiler.leaves
     evidence = leaves.connection.evidence()
     variables = variables_in_order(atom)
-    step = statement.add("facts", leaves.facts(atom, "subject", "predicate", "object", *evidence))
+    step = leaves.facts(atom)
     compiler.notes[step] = atom
     chosen = leading(compiler, variables, "subject", "predicate", "object", "begin_ns", "end_ns",
                      "if(is_certain, 'true', 'unknown') AS state", "score", *map(quoted, evidence))  # fmt: skip
@@ -68,16 +67,16 @@ def _evidence(compiler: Compiler, tree: Expression, step: str, variables: tuple[
     leaves, statement = compiler.leaves, compiler.statement
     columns = (*FACT, *leaves.evidence())
     fact = ", ".join(f"{quoted(name)} := f.{quoted(name)}" for name in columns)
-    told = [name for name in columns if name not in _OF_LEAVES]
     keys = f"{keys_of(variables)}, begin_ns"
     parts = []
     for atom, positive, back_ns, ahead_ns in _atoms(tree, True, 0, 0):
-        facts = leaves.facts(atom, *told, only="" if positive else "r.state != 'true'")
+        doubtful = "" if positive else " AND f.state != 'true'"
         shared = [name for name in variables_in_order(atom) if name in variables]
         parts.append(
-            f"SELECT {keys_of(variables, 'a')}, a.begin_ns, struct_pack({fact}) AS fact FROM {step} a JOIN ({facts}) f "
-            f"ON {same_keys(shared, 'a', 'f')} AND f.begin_ns < a.end_ns + {ahead_ns} "
-            f"AND a.begin_ns - {back_ns} < f.end_ns"
+            f"SELECT {keys_of(variables, 'a')}, a.begin_ns, struct_pack({fact}) AS fact "
+            f"FROM {step} a JOIN {leaves.facts(atom)} f ON {same_keys(shared, 'a', 'f')} "
+            f"AND f.begin_ns < a.end_ns + {ahead_ns} "
+            f"AND a.begin_ns - {back_ns} < f.end_ns{doubtful}"
         )
     if not parts:
         return statement.add("evidence", f"SELECT {keys}, [] AS evidence FROM {step} WHERE false")

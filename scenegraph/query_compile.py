@@ -118,7 +118,8 @@ class Compiler:
     def _without(self, rows: Rows, part: Expression, given: Rows | None) -> Rows:
         """The rows where a part does not hold; that of a relation need not be settled first."""
         if isinstance(part, Atom):
-            return minus(self.statement, rows, self.leaves.facts(part), variables_in_order(part), FACTS)
+            facts = f"SELECT * FROM {self.leaves.facts(part)}"
+            return minus(self.statement, rows, facts, variables_in_order(part), FACTS)
         found = self.rows(part, given)
         return minus(self.statement, rows, f"SELECT * FROM {found.step}", found.variables)
 

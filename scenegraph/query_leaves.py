@@ -6,7 +6,7 @@ Each gives SQL with the columns of query_algebra.py, not yet settled.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ..capture.errors import nearest_name
 from .query_algebra import (
@@ -30,6 +30,7 @@ from .timeline_tables import evidence_names
 from .vocabulary import PredicateSpec
 
 PLACES = ("subject", "object")
+NOWHERE = Span(0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,31 +50,34 @@ class Leaves:
     names: NodeNames
     specs: Mapping[str, PredicateSpec]
     statement: Statement
+    stored: dict[tuple, str] = field(default_factory=dict)
+    """The steps with the stored rows of atoms."""
 
     def relation(self, atom: Atom) -> str:
         """Where a relation holds between things that the terms stand for."""
         variables = variables_in_order(atom)
         return (
-            f"SELECT {keys_of(variables)}, begin_ns, end_ns, s.certain, score FROM ({self.facts(atom)}) "
+            f"SELECT {keys_of(variables)}, begin_ns, end_ns, s.certain, score FROM {self.facts(atom)} "
             f"JOIN {BOTH_SETS} ON is_certain OR NOT s.certain"
         )
 
-    def facts(self, atom: Atom, *columns: str, only: str = "") -> str:
-        """The stored rows that an atom means: its variables, begin_ns, end_ns, is_certain, score, is_swapped, and more.
+    def facts(self, atom: Atom) -> str:
+        """A step with the stored rows that an atom means, the same one wherever the atom stands.
 
-        Args:
-            atom: a relation of one or two terms.
-            columns: of the relations, beside those; subject and object come in the order asked.
-            only: a further condition on the relations r.
+        Its columns: the variables, begin_ns, end_ns, is_certain, score, is_swapped, and what is told of a fact: state,
+        evidence, predicate, and subject and object in the order asked. What nobody reads of it is never decoded.
         """
-        self.connection.need("relations")
-        spec = self.specs[atom.predicate]
-        directions = [PLACES, PLACES[::-1]] if spec.symmetric and len(atom.terms) == 2 else [PLACES]
-        return " UNION ALL ".join(self._facts(atom, spec, places, columns, only) for places in directions)
+        asked = (atom.predicate, *(replace(term, span=NOWHERE) for term in atom.terms))
+        if asked not in self.stored:
+            self.connection.need("relations")
+            spec = self.specs[atom.predicate]
+            directions = [PLACES, PLACES[::-1]] if spec.symmetric and len(atom.terms) == 2 else [PLACES]
+            columns = (*PLACES, "predicate", "state", *self.connection.evidence())
+            rows = " UNION ALL ".join(self._facts(atom, spec, places, columns) for places in directions)
+            self.stored[asked] = self.statement.add("facts", rows)
+        return self.stored[asked]
 
-    def _facts(
-        self, atom: Atom, spec: PredicateSpec, places: tuple[str, ...], columns: tuple[str, ...], only: str
-    ) -> str:
+    def _facts(self, atom: Atom, spec: PredicateSpec, places: tuple[str, ...], columns: tuple[str, ...]) -> str:
         bind = self.statement.bind
         conditions = [f"r.predicate = {bind(spec.name)}"]
         joins, certain = [], ["r.state = 'true'"]
@@ -103,8 +107,7 @@ class Leaves:
         chosen = ", ".join(["r.procedure", *own, "r.begin_ns", "r.end_ns",
                             f"({' AND '.join(certain)}) IS TRUE AS is_certain", "r.score",
                             f"{places != PLACES} AS is_swapped", *told])  # fmt: skip
-        where = " AND ".join([*conditions, *([only] if only else [])])
-        return f"SELECT {chosen} FROM relations r{''.join(joins)} WHERE {where}"
+        return f"SELECT {chosen} FROM relations r{''.join(joins)} WHERE {' AND '.join(conditions)}"
 
     def evidence(self) -> list[str]:
         """The columns of evidence that may say something of the predicates of this query."""
