@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...capture.geometry import SE3
 from .props import Prop
 from .routes import BODY_RADIUS_M, MARGIN_M, heading_to
 from .timeline import Gesture, Posture, Walk
@@ -47,15 +49,21 @@ class Limbs:
         """Whether she has come in, and not gone for good."""
         return self.present_s[0] < np.inf and self.present_s[1] == np.inf
 
+    @property
+    def ramp_s(self) -> float:
+        """How long a hand takes to where it shall be."""
+        return REACH_S / self.stage.pace
+
     def apart_m(self, other: Limbs) -> float:
         """How far from somebody she stands."""
         return float(np.linalg.norm(self.place_m - other.place_m))
 
     def reaches(
-        self, side: str, path_m: np.ndarray, for_s: float, tool: str = "", rate_hz: float = 0.0, strike_m: float = 0.0
-    ) -> Gesture:
-        """Put one hand's movement on the time line."""
-        ramp_s, begin_s = REACH_S / self.stage.pace, self.free_s
+        self, side: str, path_m: np.ndarray, for_s: float, tool: str = "", rate_hz: float = 0.0, strike_m: float = 0.0,
+        follows: Callable[[float], SE3] | None = None,
+    ) -> Gesture:  # fmt: skip
+        """Put one hand's movement on the time line; `follows` is what the path goes along with, see Gesture."""
+        ramp_s, begin_s = self.ramp_s, self.free_s
         forward = path_m.mean(axis=0)[:2] - self.place_m
         forward = forward / max(float(np.linalg.norm(forward)), 1e-6)
         approach = np.array([0.45 * forward[0], 0.45 * forward[1], -1.0])
@@ -63,7 +71,7 @@ class Limbs:
         leaves_s = begin_s + ramp_s + for_s
         gesture = Gesture(
             begin_s, begin_s + ramp_s, leaves_s, leaves_s + 0.8 * ramp_s, side, path_m, tool, rate_hz, strike_m,
-            (float(approach[0]), float(approach[1]), float(approach[2])),
+            (float(approach[0]), float(approach[1]), float(approach[2])), follows,
         )  # fmt: skip
         self.gestures.append(gesture)
         self.free_s = gesture.end_s
@@ -80,6 +88,16 @@ class Limbs:
                 done = self.reaches(side, path_m + sign * aside, for_s, rate_hz=rate_hz)
         if done is None:
             raise ValueError(f"{self.name} has no hand free at {begin_s:.1f} s")
+        return done
+
+    def clings(self, follows: Callable[[float], SE3], grips_m: Mapping[str, np.ndarray], for_s: float) -> Gesture:
+        """Both hands on something that moves, each at a place (3,) in its frame; the last of the two gestures."""
+        begin_s, done = self.free_s, None
+        for side, grip_m in grips_m.items():
+            self.free_s = begin_s
+            done = self.reaches(side, grip_m[None], for_s, follows=follows)
+        if done is None:
+            raise ValueError(f"{self.name} clings with neither hand")
         return done
 
     def assists(self, surgeon: Limbs, target_m: np.ndarray, done: Gesture) -> None:

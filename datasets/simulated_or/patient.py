@@ -39,18 +39,19 @@ class Repose:
 
     def hand(self, time_s: float, side: str) -> SE3:
         """world_from_hand."""
-        bone = self.placed[self.shape.bone("wrist", side)]
+        bone = self.bones(time_s)[self.shape.bone("wrist", side)]
         return SE3(bone[:, :3], bone[:, 3]) @ self.shape.hands[SIDES.index(side)]
 
     def root_m(self, time_s: float) -> np.ndarray:
         """(2,) the point of the floor below the hips."""
         hips = [self.shape.bone("upperleg01", side) for side in SIDES]
-        places_m = np.einsum("bij,bj->bi", self.placed[hips, :, :3], self.shape.bone_heads_m[hips])
-        return (places_m + self.placed[hips, :, 3]).mean(axis=0)[:2]
+        bones = self.bones(time_s)[hips]
+        places_m = np.einsum("bij,bj->bi", bones[:, :, :3], self.shape.bone_heads_m[hips])
+        return (places_m + bones[:, :, 3]).mean(axis=0)[:2]
 
     def heading_rad(self, time_s: float) -> float:
         """Where his head points, seen from above."""
-        up = self.placed[0][:, 2]
+        up = self.bones(time_s)[0][:, 2]
         return float(np.arctan2(up[1], up[0]))
 
     def moves(self, begin_s: float, end_s: float) -> bool:

@@ -16,11 +16,10 @@ from .performance import Act, Phase, PictureBook
 from .players import Player
 from .props import Held, Lies, Prop
 from .script import Stage
-from .timeline import Gesture, Tempo
+from .timeline import EASE, Gesture, Tempo
 from .tools import ToolTrack
 
 STERILE_ROLES = ("head_surgeon", "assistant_surgeon", "scrub_nurse")
-EASE = 0.87
 SPARE_S = 1.0
 PALM_OFF_M = 0.03
 
@@ -93,7 +92,7 @@ def lead(puppet: Puppet, player: Player, tempo: Tempo, props: Mapping[str, Prop]
             puppet.turn(begin_s, walk.heading_rad, end_s - begin_s)
         else:
             speed_m_s = walk.length_m / (EASE * max(end_s - begin_s, 1e-3))
-            puppet.walk(begin_s, list(walk.path_m[1:]), speed_m_s, walk.heading_rad)
+            puppet.walk(begin_s, list(walk.path_m[1:]), speed_m_s, walk.heading_rad, walk.facing_rad)
     for gesture in player.gestures:
         begin_s, arrives_s = tempo(gesture.begin_s), tempo(gesture.arrives_s)
         prop = props.get(gesture.tool)
@@ -114,6 +113,9 @@ def aim(gesture: Gesture, tempo: Tempo, above_m: float) -> Callable[[float], np.
     """Where a gesture brings palm or tip at a moment of rig time, (3,) metres; a point if it rests there."""
     begin_s, end_s = tempo(gesture.arrives_s), tempo(gesture.leaves_s)
     path_m = gesture.path_m + np.array([0.0, 0.0, above_m])
+    follows = gesture.follows
+    if follows is not None:
+        return lambda time_s: follows(tempo.back(time_s)) @ path_m[0]
     leg_m = np.linalg.norm(np.diff(path_m, axis=0), axis=1)
     along_m = np.concatenate([[0.0], np.cumsum(leg_m)])
     if along_m[-1] < 1e-6 and not gesture.strike_m:
@@ -172,8 +174,8 @@ def acts(stage: Stage, tempo: Tempo, seconds: float) -> tuple[Act, ...]:
         for prop in player.holds.values()
     ]
     lying = [
-        ("patient", "lying_on", "operating_table", *np.clip(stage.exists["patient"], 0.0, stage.length_s))
-        for _ in range("patient" in stage.exists)
+        ("patient", "lying_on", on, *np.clip([begin_s, end_s], 0.0, stage.length_s))
+        for on, begin_s, end_s in stage.lies_on_s()
     ]
     found = [
         Act(subject, predicate, thing, tempo(begin_s), min(tempo(end_s), seconds))

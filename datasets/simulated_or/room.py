@@ -206,7 +206,7 @@ def _span(axis: int) -> tuple[float, float]:
 def _doors(config: RoomConfig, rng: np.random.Generator, walls: Mapping[str, Wall]) -> list[Door]:
     """A wide door at the foot end, in the west wall, and a narrower one in the east wall, south of the machine."""
     west, east = walls["west"], walls["east"]
-    middle = west.length_m / 2 + rng.uniform(-0.35, 0.25)
+    middle = west.length_m / 2 + rng.uniform(-0.15, 0.4)
     doors = [Door("door_1", west, middle - 0.7, middle + 0.7, 1 if rng.random() < 0.5 else -1)]
     if config.doors > 1:
         middle = east.length_m - rng.uniform(1.0, 1.4)

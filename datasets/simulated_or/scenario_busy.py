@@ -23,7 +23,7 @@ def busy(stage: Stage, team_size: int) -> None:
     saw = stage.tool("saw", on="instrument_table", near="scrub", held_by=nurse)
     suction = stage.tool("suction", on="instrument_table", near="scrub", held_by=assistant)
     hammer = stage.tool("hammer", on="instrument_table", near="scrub", held_by=second)
-    stage.patient_comes()
+    stage.patient_lies_there()
     stage.draped()
 
     stage.phase("surgery")

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from .script import Stage
 
-TEAM = (5, 8)
+TEAM = (6, 8)
 
 
 def knee_replacement(stage: Stage, team_size: int) -> None:
-    """Rehearse it with a team of five to eight."""
-    surgeon = stage.person("head_surgeon", at="door_1", comes_in=True)
+    """Rehearse it with a team of six to eight."""
+    surgeon = stage.person("head_surgeon", at="door_2", comes_in=True)
     assistant = stage.person("assistant_surgeon", at="door_1", comes_in=True)
     nurse = stage.person("scrub_nurse", at="scrub")
     runner = stage.person("circulating_nurse", at="circulating")
     anaesthetist = stage.person("anaesthetist", at="head")
-    stage.onlookers(team_size - 5)
+    porter = stage.person("technician", at="door_1", comes_in=True)
+    stage.onlookers(team_size - 6)
 
     mayo = stage.between("instrument_table", stage.at_table("south", to="knee"))
     cloth = stage.tool("cloth", on="instrument_table", near=mayo)
@@ -37,9 +38,10 @@ def knee_replacement(stage: Stage, team_size: int) -> None:
     anaesthetist.operates("anesthesia_equipment", for_s=3)
 
     stage.phase("roll_in", runner, anaesthetist)
-    stage.patient_comes(runner, anaesthetist)
     runner.operates("operating_table", for_s=3)
-    anaesthetist.operates("operating_table", for_s=3)
+    stage.patient_comes(porter, anaesthetist)
+    surgeon.waits_for(anaesthetist)
+    assistant.waits_for(anaesthetist)
     surgeon.steps_up("south", to="knee")
     assistant.steps_up("north", to="knee")
 
@@ -84,15 +86,13 @@ def knee_replacement(stage: Stage, team_size: int) -> None:
     stage.undrapes(assistant, surgeon, at="knee")
 
     stage.phase("roll_out", surgeon, assistant, runner, anaesthetist)
-    surgeon.leaves("door_1")
-    assistant.leaves("door_1")
+    surgeon.leaves("door_2")
+    assistant.leaves("door_2")
     runner.operates("operating_table", for_s=3)
-    anaesthetist.operates("operating_table", for_s=3)
-    stage.patient_goes(runner, anaesthetist)
+    stage.patient_goes(porter, anaesthetist)
 
-    stage.phase("cleanup", runner, anaesthetist)
+    stage.phase("cleanup", runner.waits_for(anaesthetist))
     runner.takes(wipe)
     runner.wipes("operating_table", for_s=4, with_=wipe)
     runner.puts(wipe, on="secondary_table")
-    anaesthetist.operates("anesthesia_equipment", for_s=3)
     nurse.prepares("instrument_table", for_s=3)

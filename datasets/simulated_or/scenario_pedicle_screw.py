@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from .script import Stage
 
-TEAM = (5, 8)
+TEAM = (6, 8)
 LEVELS = ("L4", "L5", "L3", "L2", "L1")
 
 
 def pedicle_screw(stage: Stage, team_size: int) -> None:
-    """Rehearse it with a team of five to eight; a longer recording has room for more levels."""
-    surgeon = stage.person("head_surgeon", at="door_1", comes_in=True)
+    """Rehearse it with a team of six to eight; a longer recording has room for more levels."""
+    surgeon = stage.person("head_surgeon", at="door_2", comes_in=True)
     assistant = stage.person("assistant_surgeon", at="door_1", comes_in=True)
     nurse = stage.person("scrub_nurse", at="scrub")
     runner = stage.person("circulating_nurse", at="circulating")
     anaesthetist = stage.person("anaesthetist", at="head")
-    stage.onlookers(team_size - 5)
+    porter = stage.person("technician", at="door_1", comes_in=True)
+    stage.onlookers(team_size - 6)
     levels = LEVELS[: stage.times(every_s=60, most=len(LEVELS))]
 
     mayo = stage.between("instrument_table", stage.at_table("south", to="L3"))
@@ -38,16 +39,17 @@ def pedicle_screw(stage: Stage, team_size: int) -> None:
     anaesthetist.operates("anesthesia_equipment", for_s=2)
 
     stage.phase("roll_in", runner, anaesthetist)
-    stage.patient_comes(runner, anaesthetist)
     runner.operates("operating_table", for_s=2)
-    anaesthetist.operates("operating_table", for_s=2)
+    stage.patient_comes(porter, anaesthetist)
+    runner.operates("c_arm", for_s=3)
+    surgeon.waits_for(anaesthetist)
+    assistant.waits_for(anaesthetist)
     surgeon.steps_up("south", to="L3")
     assistant.steps_up("north", to="L3")
 
-    stage.phase("patient_prep", surgeon, assistant, runner, anaesthetist)
+    stage.phase("patient_prep", surgeon, assistant, anaesthetist)
     anaesthetist.operates("anesthesia_equipment", for_s=3)
-    runner.operates("c_arm", for_s=3)
-    nurse.goes_to(mayo).takes(cloth)
+    nurse.waits_for(runner).goes_to(mayo).takes(cloth)
     surgeon.does("preparing", at="L4", for_s=2)
     assistant.does("preparing", at="L2", for_s=2)
     nurse.hands(cloth, to=surgeon)
@@ -86,13 +88,11 @@ def pedicle_screw(stage: Stage, team_size: int) -> None:
     stage.undrapes(assistant, surgeon, at="L3")
 
     stage.phase("roll_out", surgeon, assistant, runner, anaesthetist)
-    surgeon.leaves("door_1")
-    assistant.leaves("door_1")
-    runner.operates("operating_table", for_s=2)
-    anaesthetist.operates("operating_table", for_s=2)
-    stage.patient_goes(runner, anaesthetist)
+    surgeon.leaves("door_2")
+    assistant.leaves("door_2")
+    runner.goes_to("circulating")
+    stage.patient_goes(porter, anaesthetist)
 
-    stage.phase("cleanup", runner, anaesthetist)
+    stage.phase("cleanup", runner.waits_for(anaesthetist))
     runner.takes(wipe).wipes("operating_table", for_s=3, with_=wipe)
-    anaesthetist.operates("anesthesia_equipment", for_s=3)
     nurse.prepares("instrument_table", for_s=3)

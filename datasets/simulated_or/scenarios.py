@@ -9,6 +9,7 @@ import numpy as np
 
 from ...capture.errors import ConfigError, nearest_name
 from . import performing
+from .journey import wheeled
 from .performance import FIRST_THING, Actor, Performance
 from .plausibility import trouble
 from .room import RoomConfig
@@ -18,6 +19,7 @@ from .scenario_knee_replacement import knee_replacement
 from .scenario_pedicle_screw import pedicle_screw
 from .scenario_turnover import turnover
 from .script import Stage
+from .stretcher import Stretcher
 from .theatre import Theatre
 from .timeline import Tempo
 from .tools import Tool
@@ -44,8 +46,8 @@ class Scenario:
 
 
 SCENARIOS: dict[str, Scenario] = {
-    "knee_replacement": Scenario(knee_replacement, (5, 8), RoomConfig(), "knee"),
-    "pedicle_screw": Scenario(pedicle_screw, (5, 8), RoomConfig(with_c_arm=True), "back"),
+    "knee_replacement": Scenario(knee_replacement, (6, 8), RoomConfig(), "knee"),
+    "pedicle_screw": Scenario(pedicle_screw, (6, 8), RoomConfig(with_c_arm=True), "back"),
     "turnover": Scenario(turnover, (2, 5), RoomConfig(), ""),
     "busy": Scenario(busy, (6, 8), RoomConfig(), "knee"),
 }
@@ -114,6 +116,7 @@ def play(name: str, config: ScenarioConfig) -> Performance:
 
 
 def _perform(name: str, theatre: Theatre, stage: Stage, config: ScenarioConfig) -> Performance:
+    stretcher = theatre.stretcher() if stage.trips else None
     pictures, seconds = list(theatre.pictures), config.seconds
 
     def book(picture: np.ndarray) -> int:
@@ -126,7 +129,13 @@ def _perform(name: str, theatre: Theatre, stage: Stage, config: ScenarioConfig) 
     cast = performing.people(stage, moving, haste, config.seed, book)
     actors: dict[str, Actor] = dict(cast)
     if theatre.lying is not None:
-        actors |= {actor.name: actor for actor in theatre.lying}
+        patient, sheet = theatre.lying
+        journey = stage.journey.played(tempo) if stage.journey else None
+        actors |= {patient.name: wheeled(patient, journey) if journey else patient, sheet.name: sheet}
+        if journey and stretcher:
+            first = FIRST_THING + 1 + len(stage.props)
+            for owner, trip in enumerate((journey.comes, journey.goes), start=first):
+                actors[trip.name] = Stretcher(stretcher, trip, owner)
     for owner, prop in enumerate(stage.props, start=FIRST_THING + 1):  # the drape is the first thing
         actors[prop.name] = Tool(prop.name, prop.shape, owner, performing.track(prop, composed, moving, haste))
     return Performance(

@@ -7,19 +7,23 @@ together. Nothing moves here: the rehearsal ends as lists of walks, gestures and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...capture.geometry import SE3
+from . import transfer
+from .journey import Journey, Slide
 from .layout import Layout
 from .limbs import Limbs
-from .performance import StandingRoom
 from .players import Player
 from .props import Prop
+from .room import OperatingRoom
 from .routes import BODY_RADIUS_M, Blocked, Floor, heading_to
-from .timeline import Walk, too_near, where_m
+from .timeline import EASE, Walk, too_near, where_m
 from .tools import ToolShape
+from .wheeling import Trip, Way, find_way
 
 WALK_M_S = 1.15
 SHORTEST_WALK_S, TURN_S = 0.9, 0.7
@@ -60,7 +64,7 @@ class Stage:
     """
 
     def __init__(
-        self, room: StandingRoom, places: Mapping[str, tuple[np.ndarray, float]],
+        self, room: OperatingRoom, places: Mapping[str, tuple[np.ndarray, float]],
         table_m: tuple[np.ndarray, float, float], patient: Field | None, shape_of: Callable[[str], ToolShape],
         floor: Floor, pace: float, seconds: float, rng: np.random.Generator,
     ) -> None:  # fmt: skip
@@ -74,6 +78,9 @@ class Stage:
         self.phases: list[tuple[str, float]] = []
         self.exists: dict[str, list[float]] = {}
         self.busy: list[tuple[float, float]] = []
+        self.trips: list[Trip] = []
+        self.journey: Journey | None = None
+        self._slides: list[Slide] = []
 
     # Who and what is there
 
@@ -125,15 +132,35 @@ class Stage:
 
     # The patient and the drape
 
-    def patient_comes(self, *helpers: Player) -> None:
-        """The patient lies on the table as soon as those who bring her are there."""
-        self.together(*helpers)
-        self.exists["patient"] = [max((player.free_s for player in helpers), default=-np.inf), np.inf]
+    def patient_lies_there(self) -> None:
+        """The patient lies on the table from the start."""
+        self.exists["patient"] = [-np.inf, np.inf]
 
-    def patient_goes(self, *helpers: Player) -> None:
-        """The patient is gone as soon as those who take her away are done."""
-        self.together(*helpers)
-        self.exists["patient"][1] = max(player.free_s for player in helpers)
+    def patient_comes(self, porter: Player, receiver: Player) -> None:
+        """A porter wheels the patient in; another one helps her onto the table."""
+        trip, slide = transfer.brings(self, porter, receiver)
+        self._slides.append(slide)
+        self.exists["patient"] = [trip.comes_s[0], np.inf]
+        self.exists[trip.name] = [trip.comes_s[0], trip.goes_s[1]]
+
+    def patient_goes(self, porter: Player, receiver: Player) -> None:
+        """A porter brings a stretcher; another one helps the patient onto it, and both wheel her out."""
+        trip, slide = transfer.takes_away(self, porter, receiver)
+        self.exists["patient"][1] = trip.goes_s[1]
+        self.exists[trip.name] = [trip.comes_s[0], trip.goes_s[1]]
+        table = SE3(np.eye(3), np.asarray(self.table_m[0], dtype=np.float64))
+        self.journey = Journey(self.trips[0], self._slides[0], slide, trip, table)
+
+    def lies_on_s(self) -> list[tuple[str, float, float]]:
+        """On what the patient lies, and from when to when."""
+        if self.journey is not None or "patient" not in self.exists:
+            return self.journey.lies_on_s() if self.journey else []
+        return [("operating_table", begin_s, end_s) for begin_s, end_s in [self.exists["patient"]]]
+
+    @property
+    def way(self) -> Way:
+        """How a stretcher comes to the table."""
+        return find_way(self.room)
 
     def draped(self) -> None:
         """The drape lies on the patient from the start."""
@@ -222,6 +249,9 @@ class Stage:
                 now_m = self.where(other, np.array([player.free_s + wait_s]))[0]
                 for place_m in ([other.place_m] if other.is_here else []) + [now_m]:
                     free &= ~(np.linalg.norm(cells_m - place_m, axis=1) <= 2 * BODY_RADIUS_M + 0.04)
+            for trip in self.trips:
+                for time_s in (player.free_s + wait_s, np.inf):
+                    free &= trip.clearance_m(cells_m, np.full(len(cells_m), time_s)) >= BODY_RADIUS_M + 0.02
             if free.any():
                 player.free_s += float(wait_s)
                 return cells_m[int(np.where(free, cost, np.inf).argmin())]
@@ -232,6 +262,11 @@ class Stage:
         return self.floor.around(self.places["surgeon"].place_m)
 
     # Who walks when
+
+    @property
+    def patience_s(self) -> list[float]:
+        """How long one waits for a way, in turn."""
+        return (np.arange(0.0, PATIENCE_S, 0.4) / self.pace).tolist()
 
     def others(self, player: Limbs) -> list[Player]:
         """Everybody else."""
@@ -250,17 +285,17 @@ class Stage:
             Blocked: it never is.
         """
         here_m, first_s = player.place_m, max(player.free_s, after_s)
-        for wait_s in np.arange(0.0, PATIENCE_S, 0.4) / self.pace:
-            begin_s = first_s + float(wait_s)
+        for wait_s in self.patience_s:
+            begin_s = first_s + wait_s
             path_m = self._way(player, here_m, goal_m, begin_s)
             if path_m is None:
                 continue
             length_m = float(np.linalg.norm(np.diff(path_m, axis=0), axis=1).sum())
-            lasts_s = max(length_m / (WALK_M_S * self.pace * 0.87), SHORTEST_WALK_S)
+            lasts_s = max(length_m / (WALK_M_S * self.pace * EASE), SHORTEST_WALK_S)
             if length_m < 0.02:
                 lasts_s = TURN_S if np.cos(heading_rad - player.heading_rad) > 0.05 else 2 * TURN_S
             walk = Walk(begin_s, begin_s + lasts_s, path_m, heading_rad)
-            if not self._meets(player, walk):
+            if not self.meets(player, walk):
                 player.present_s[0] = min(player.present_s[0], begin_s)
                 player.present_s[1] = np.inf
                 player.walks.append(walk)
@@ -277,19 +312,22 @@ class Stage:
             places_m = self.where(other, np.array([begin_s, begin_s + 2.5 / self.pace, begin_s + 5.0 / self.pace]))
             if np.isfinite(places_m).all() and np.ptp(places_m, axis=0).max() < 0.05:
                 stand_m.append(places_m[0])
+        stand_m += [middle_m for trip in self.trips for middle_m in trip.middles_m(begin_s)]
         others_m = np.array(stand_m).reshape(-1, 2)
         return self.floor.way(here_m, goal_m, others_m)
 
-    def _meets(self, player: Limbs, walk: Walk) -> bool:
-        """Whether a walk, and standing at its end, brings somebody too near to another, ever."""
-        ends_s = [walk.end_s] + [other.walks[-1].end_s for other in self.others(player) if other.walks]
+    def meets(self, player: Limbs, walk: Walk, beside: Collection[Limbs] = ()) -> bool:
+        """Whether a walk, and standing at its end, ever brings somebody too near to another who is not `beside` her."""
+        others = [other for other in self.others(player) if other not in beside]
+        ends_s = [walk.end_s] + [other.walks[-1].end_s for other in others if other.walks]
+        ends_s += [end_s for trip in self.trips for end_s in (trip.comes_s[1], trip.goes_s[1]) if np.isfinite(end_s)]
         time_s = np.arange(walk.begin_s, max(ends_s) + STEP_S, STEP_S)
         own_m = walk.place_m(time_s)
         far_m = np.minimum(*(np.linalg.norm(own_m - walk.path_m[end], axis=1) for end in (0, -1)))
-        for other in self.others(player):
+        for other in others:
             other_m = self.where(other, time_s)
             speed = np.concatenate([[0.0], np.linalg.norm(np.diff(other_m, axis=0), axis=1)])
             margin_m = np.where(speed > 0, SIDE_STEP_M, 0.02) * ((time_s < walk.end_s) & (far_m > 0.3))
             if too_near(own_m, other_m, margin_m)[np.isfinite(other_m[:, 0])].any():
                 return True
-        return False
+        return any((trip.clearance_m(own_m, time_s) < BODY_RADIUS_M).any() for trip in self.trips)

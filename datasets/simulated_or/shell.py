@@ -18,6 +18,8 @@ from .meshes import TexturedMesh, box, merge, panel
 
 WALL_M, DOOR_HEIGHT_M = 0.14, 2.12
 CORRIDOR_M, CORRIDOR_MARGIN_M, CORRIDOR_HEIGHT_M = 1.8, 0.35, 2.5
+WIDE_M, PASSAGE_M = 1.2, 3.6
+"""Behind a door wider than this there is a passage that holds a stretcher and who pushes it."""
 LEAF_M, LEAF_GAP_M = 0.045, 0.012
 FLOORS = ((136, 150, 150), (128, 144, 154), (150, 150, 143), (134, 150, 138), (120, 136, 146))
 
@@ -89,6 +91,11 @@ class Door:
             else (self.begin_m - width, self.begin_m + 0.05)
         )
 
+    @property
+    def depth_m(self) -> float:
+        """How far the corridor goes behind the wall."""
+        return PASSAGE_M if self.end_m - self.begin_m > WIDE_M else CORRIDOR_M
+
     def place(self, inwards_m: float) -> np.ndarray:
         """(2,) in the middle of the opening, so far inside the room, or outside of it when negative."""
         return self.wall.point(self.middle_m, -inwards_m, 0.0)[:2]
@@ -125,7 +132,7 @@ def shell_solids(walls: dict[str, Wall], doors: Sequence[Door]) -> list[Fixture]
         ]
     for door in doors:
         low, high = door.corridor_m()
-        far = WALL_M + CORRIDOR_M
+        far = WALL_M + door.depth_m
         sides = (((low - WALL_M, low), (WALL_M, far)), ((high, high + WALL_M), (WALL_M, far)),
                  ((low - WALL_M, high + WALL_M), (far, far + WALL_M)))  # fmt: skip
         solids += [
@@ -196,13 +203,13 @@ def _with_openings(wall: Wall, doors: Sequence[Door], image: int) -> list[Textur
 def _doorway(materials: Materials, door: Door) -> list[TexturedMesh]:
     """The reveal, the leaf with its window and rail, and the corridor."""
     rng, wall, frame = materials.rng, door.wall, materials.tone(STEEL)
-    a, b, high, far = door.begin_m, door.end_m, DOOR_HEIGHT_M, WALL_M + CORRIDOR_M
+    a, b, high, far = door.begin_m, door.end_m, DOOR_HEIGHT_M, WALL_M + door.depth_m
     low, up = door.corridor_m()
     width, top = up - low, CORRIDOR_HEIGHT_M
     back = pictures.tiled_wall(rng, (width, top), (214, 208, 190))
     pictures.paste(back, pictures.sheet(rng, 0.5, 0.7), width * 0.28, 0.7)
     pictures.paste(back, pictures.sign(rng, 0.5, 0.16, (40, 90, 150)), width * 0.5, 0.4)
-    side = materials.book(pictures.tiled_wall(rng, (CORRIDOR_M, top), (214, 208, 190)))
+    side = materials.book(pictures.tiled_wall(rng, (door.depth_m, top), (214, 208, 190)))
     floor = materials.book(
         pictures.vinyl(rng, (width, far), textures.random_color(rng, (110, 118, 120), (140, 150, 150)))
     )
@@ -222,10 +229,10 @@ def _doorway(materials: Materials, door: Door) -> list[TexturedMesh]:
         quad((a, 0, high), (b - a, 0, 0), (0, WALL_M, 0), frame),
         quad((low, far, 0.0), (width, 0, 0), (0, WALL_M - far, 0), floor),
         quad((a, WALL_M, 0.0), (b - a, 0, 0), (0, -WALL_M, 0), materials.tone(GREY)),
-        quad((low, WALL_M, top), (width, 0, 0), (0, CORRIDOR_M, 0), lid),
+        quad((low, WALL_M, top), (width, 0, 0), (0, door.depth_m, 0), lid),
         quad((low, far, top), (width, 0, 0), (0, 0, -top), materials.book(back)),
-        quad((low, WALL_M, top), (0, CORRIDOR_M, 0), (0, 0, -top), side),
-        quad((up, far, top), (0, -CORRIDOR_M, 0), (0, 0, -top), side),
+        quad((low, WALL_M, top), (0, door.depth_m, 0), (0, 0, -top), side),
+        quad((up, far, top), (0, -door.depth_m, 0), (0, 0, -top), side),
         quad((a, WALL_M, top), (low - a, 0, 0), (0, 0, -top), inner),
         quad((up, WALL_M, top), (b - up, 0, 0), (0, 0, -top), inner),
         quad((b, WALL_M, top), (a - b, 0, 0), (0, 0, high - top), inner),

@@ -13,6 +13,8 @@ from .shell import CORRIDOR_M, WALL_M, Door
 
 Stations = Mapping[str, tuple[np.ndarray, float]]
 CLEARANCE_M, APART_M, STEP_M = 0.45, 0.8, 0.05
+#: How far beyond the assistant's place from the table a stretcher's lane reaches it.
+LANE_M = -0.1
 #: Half the width of a gap through which people still walk.
 WALKING_M = 0.36
 #: People are this tall at most; what hangs higher is in nobody's way.
@@ -67,7 +69,8 @@ def find_stations(
     for name, (place, _) in wanted.items():
         if clearance_m(place[None], solids)[0] < CLEARANCE_M:
             raise ConfigError(f"the furniture leaves no room for the place '{name}'", todo="draw another room")
-    return MappingProxyType({**wanted, **_waiting(wanted, solids, floor_m, table_m[:2])})
+    lane_m = np.linspace(wanted["door_1_inside"][0], (x - table.extent_m[0] / 2, north + LANE_M), 6)
+    return MappingProxyType({**wanted, **_waiting(wanted, solids, floor_m, table_m[:2], lane_m)})
 
 
 def _before(box: OrientedBox) -> tuple[np.ndarray, float]:
@@ -77,11 +80,15 @@ def _before(box: OrientedBox) -> tuple[np.ndarray, float]:
     return place, float(np.arctan2(*-front[::-1]))
 
 
-def _waiting(wanted: Stations, solids: Sequence[Fixture], floor_m: np.ndarray, table_m: np.ndarray) -> Stations:
-    """Three free places away from the table, from the other places and from each other; they face the table."""
+def _waiting(
+    wanted: Stations, solids: Sequence[Fixture], floor_m: np.ndarray, table_m: np.ndarray, lane_m: np.ndarray
+) -> Stations:
+    """Three free places away from the table, from the other places, from a lane (k, 2) that stays free and from each
+    other; they face the table.
+    """
     low, high = floor_m.min(axis=0), floor_m.max(axis=0)
     free = _reachable(wanted, solids, low, high)
-    others = np.array([place for place, _ in wanted.values()])
+    others = np.concatenate([[place for place, _ in wanted.values()], lane_m])
     found = {}
     for number in range(1, 4):
         apart = np.linalg.norm(free[:, None] - others, axis=2).min(axis=1)

@@ -10,12 +10,14 @@ import numpy as np
 
 from .anny_body import body_shape, draw_phenotype
 from .drape import Drape, drape
+from .meshes import TexturedMesh
 from .patient import landmarks_m, lying_patient
 from .people import Person
 from .performance import FIRST_THING
 from .room import OperatingRoom, RoomConfig, furnish
 from .routes import Floor
 from .script import Field, Stage
+from .stretcher import stretcher_mesh
 from .tools import ToolShape, tool_shape
 
 SHOULDERS_M = 0.5
@@ -42,6 +44,7 @@ class Theatre:
     lying: tuple[Person, Drape] | None
     patient: Field | None
     _shapes: dict[str, ToolShape] = field(default_factory=dict)
+    _stretcher: TexturedMesh | None = None
 
     @classmethod
     def build(cls, config: RoomConfig, uncovered: str, seed: int, owner: int) -> Theatre:
@@ -89,6 +92,13 @@ class Theatre:
             label, rng = name.rpartition("_")[0], np.random.default_rng([self.seed, 13, crc32(name.encode())])
             self._shapes[name] = tool_shape(label, self._book, rng)
         return self._shapes[name]
+
+    def stretcher(self) -> TexturedMesh:
+        """The stretcher that brings the patient, as high as the table."""
+        if self._stretcher is None:
+            rng, height_m = np.random.default_rng([self.seed, 16]), float(self.room.table_top.center_m[2])
+            self._stretcher = stretcher_mesh(rng, self._book, height_m)
+        return self._stretcher
 
     @property
     def targets(self) -> Mapping[str, np.ndarray]:

@@ -6,26 +6,30 @@ people who did not meet in rehearsal do not meet on stage.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...capture.geometry import SE3
 from .routes import BODY_RADIUS_M
 
 RAMP = 0.13
+EASE = 1 - RAMP
+"""The mean speed of a walk, as a share of its highest."""
 MOST_SQUEEZE = 0.4
 """A working movement may be cut to this share of its own time before everything has to go faster."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
-    """A walk along a path (k, 2), metres, and where its walker faces afterwards."""
+    """A walk along a path (k, 2), metres, where its walker faces afterwards, and on the way if not ahead."""
 
     begin_s: float
     end_s: float
     path_m: np.ndarray
     heading_rad: float
+    facing_rad: float | None = None
 
     @property
     def length_m(self) -> float:
@@ -53,6 +57,8 @@ class Gesture:
         rate_hz: how often the path is swept in a second of the rig's time; 0 = once over the whole gesture.
         strike_m: how far a striking hand draws back.
         approach: (3,) unit direction in which the tool's tip points.
+        follows: what the path goes along with: from its frame to the world, by the time of the rehearsal; None = it is
+            in the world.
     """
 
     begin_s: float
@@ -65,6 +71,7 @@ class Gesture:
     rate_hz: float = 0.0
     strike_m: float = 0.0
     approach: tuple[float, float, float] = (0.0, 0.0, -1.0)
+    follows: Callable[[float], SE3] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +94,10 @@ class Tempo:
     def __call__(self, time_s: float) -> float:
         """Rig time of a moment of the rehearsal."""
         return float(np.interp(time_s, self.rehearsed_s, self.played_s))
+
+    def back(self, time_s: float) -> float:
+        """The moment of the rehearsal that is played at a rig time."""
+        return float(np.interp(time_s, self.played_s, self.rehearsed_s))
 
     def faster(self, haste: float) -> Tempo:
         """The same, but everything is so many times as fast."""

@@ -26,7 +26,10 @@ PHASES = (
 )  # fmt: skip
 #: What must be performed in a phase of a knee replacement for the field's own phase rules to find its begin.
 EVIDENCE = {
-    "roll_in": {("circulating_nurse", "operating", "operating_table"), ("patient", "lying_on", "operating_table")},
+    "roll_in": {
+        ("circulating_nurse", "operating", "operating_table"), ("anaesthetist", "operating", "operating_table"),
+        ("patient", "lying_on", "stretcher_1"), ("patient", "lying_on", "operating_table"),
+    },
     "patient_prep": {
         ("head_surgeon", "preparing", "patient"), ("assistant_surgeon", "preparing", "patient"),
         ("head_surgeon", "cleaning", "patient"),
@@ -37,7 +40,10 @@ EVIDENCE = {
     },
     "knee_insert": {("head_surgeon", "hammering", "patient"), ("head_surgeon", "cementing", "patient")},
     "surgery_conclusion": {("head_surgeon", "suturing", "patient")},
-    "roll_out": {("circulating_nurse", "operating", "operating_table"), ("patient", "lying_on", "operating_table")},
+    "roll_out": {
+        ("anaesthetist", "operating", "operating_table"), ("patient", "lying_on", "operating_table"),
+        ("patient", "lying_on", "stretcher_2"),
+    },
     "cleanup": {("circulating_nurse", "cleaning", "operating_table")},
 }  # fmt: skip
 TIP_M = {"cutting": 0.05, "sawing": 0.05, "drilling": 0.05, "hammering": 0.25, "suturing": 0.05, "manipulating": 0.05}
