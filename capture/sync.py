@@ -150,8 +150,13 @@ def _with_blanks(table: SyncTable, interval_ns: float) -> SyncTable:
 
 
 def segment_spans(sync: SyncTable, segment_s: float, path: Path) -> list[tuple[int, int]]:
-    """Half-open spans of equal length that cover all instants; the last ends one interval after the last instant."""
-    begin_ns, end_ns = int(sync.times_ns[0]), int(sync.times_ns[-1]) + sync.interval_ns
+    """Half-open spans of equal length that cover all instants; the last ends one interval after the last instant.
+
+    Raises:
+        InputError: the instants span more than two weeks.
+    """
+    begin_ns, last_ns = int(sync.times_ns[0]), int(sync.times_ns[-1])
+    end_ns = last_ns + sync.interval_ns
     if (end_ns - begin_ns) * 1e-9 > LONGEST_RECORDING_S:
         raise InputError(
             f"the time stamps span {(end_ns - begin_ns) * 1e-9 / 86400:.0f} days", where=str(path),
@@ -159,5 +164,5 @@ def segment_spans(sync: SyncTable, segment_s: float, path: Path) -> list[tuple[i
             todo="look at `ortwin info`, correct the time stamps, and import again",
         )  # fmt: skip
     step_ns = max(round(segment_s * 1e9), sync.interval_ns)
-    edges = [*range(begin_ns, end_ns, step_ns), end_ns]
+    edges = [*range(begin_ns, last_ns + 1, step_ns), end_ns]
     return list(itertools.pairwise(edges))

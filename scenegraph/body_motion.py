@@ -71,6 +71,8 @@ def smooth_velocity_m_s(points_m: np.ndarray, step_s: float, window_s: float) ->
 
     The span is cut where a point begins or ceases to be known.
     """
+    if not len(points_m):
+        return points_m
     count = window_instants(window_s, step_s)
     number = np.arange(len(points_m)).reshape(-1, *[1] * (points_m.ndim - 2))
     known = np.asarray(np.isfinite(points_m).all(axis=-1))
