@@ -12,14 +12,16 @@ import importlib
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..capture.errors import ConfigError
 from .derivation import Derive
-from .pair_features import PairFeatures
 from .vocabulary import GROUPS, LAYERS, PREDICATES, PredicateSpec, Threshold
+
+if TYPE_CHECKING:
+    from .pair_features import PairFeatures
 
 ENTRY_POINT_GROUP = "ortwin.predicates"
 
