@@ -36,22 +36,26 @@ def phases(
     opened = open_graph(graph, take)
     own = load_rules(rules or ("knee_replacement" if opened.names_roles else "knee_replacement_unnamed"))
     found = recognise_phases(opened.timeline, own, date_back=not published, pace=pace)
+    unmeasured = _unmeasured(opened, own.predicates)
+    known = len(found.spans) > 1 or not unmeasured
     rows = [
         {
             "phase": span.name, "title": span.title, "begin_s": opened.seconds(span.begin_ns),
             "end_s": opened.seconds(span.end_ns), "begin_ns": span.begin_ns, "end_ns": span.end_ns,
             "because": span.because,
         }
-        for span in found.spans
+        for span in (found.spans if known else ())
     ]  # fmt: skip
-    unmeasured = _unmeasured(opened, own.predicates)
+    missing = list(found.missing) if known else [phase.name for phase in own.phases]
     report.result(
         {
-            "graph": str(graph), "rules": own.name, "phases": rows, "missing": list(found.missing),
+            "graph": str(graph), "rules": own.name, "phases": rows, "missing": missing,
             "waiting_for": found.waiting_for, "not_measured": unmeasured,
         },
         show=False,
     )  # fmt: skip
+    if not known:
+        report.answer("unknown: no phase can be told from what was looked for")
     report.table(
         ["phase", "from s", "to s", "because"],
         [[row["phase"], row["begin_s"], row["end_s"], row["because"]] for row in rows],

@@ -39,6 +39,7 @@ def roles(
     """Say who is the surgeon, who the nurse: one role for each person, by what they do, with how sure it is."""
     from ..capture.errors import ConfigError
     from ..scenegraph.phases import load_rules, recognise_phases
+    from ..scenegraph.procedure import CLEAR
     from ..scenegraph.roles import load_role_rules, roles_of_recording
 
     opened = open_graph(graph, take)
@@ -51,21 +52,22 @@ def roles(
     given = roles_of_recording(opened.timeline, found, own)
     rows = [
         {
-            "person": name,
-            "role": role.role or None,
-            "confidence": round(role.confidence, 3),
-            "told": _told(opened, name),
+            "person": name, "role": role.role if role.role and role.confidence >= CLEAR else None,
+            "confidence": round(role.confidence, 3), "likeliest": role.role or None, "told": _told(opened, name),
         }
         for name, role in given.items()
         if role.role or opened.twin is not None
-    ]
+    ]  # fmt: skip
     report.result(
         {"graph": str(graph), "rules": own.name, "people": rows, "phases_found": [span.name for span in found.spans]},
         show=False,
     )
     report.table(
-        ["person", "role", "confidence", "told"],
-        [[row["person"], row["role"] or "unknown", row["confidence"], row["told"] or ""] for row in rows],
+        ["person", "role", "confidence", "likeliest", "told"],
+        [
+            [row["person"], row["role"] or "unknown", row["confidence"], row["likeliest"] or "", row["told"] or ""]
+            for row in rows
+        ],
     )
     if found.missing:
         report.warn(f"phases that did not come say nothing of roles: {', '.join(found.missing)}")

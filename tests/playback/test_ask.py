@@ -57,6 +57,19 @@ def test_what_is_refused_says_why(toy_path, capsys):
     assert "--at from 0 to 8" in answer(capsys, toy_path, "count_people", "--at", "90", code=2)["error"]["do"]
 
 
+def test_a_twin_that_nothing_was_measured_of_has_no_phases_and_no_roles(toy_twin, capsys):
+    """Its graph holds closeness and zones alone."""
+    from ortwin.scenegraph.procedure import procedure_phases, with_roles
+
+    measured = frozenset({"close_to", "inside_zone", "entered"})
+    assert procedure_phases(toy_twin.timeline, measured) is None
+    assert all(not node.role for node in with_roles(toy_twin.timeline.nodes, toy_twin.timeline, measured))
+    assert toy_twin.phases is None
+    assert run(["roles", str(toy_twin.path), "--json"]) == 0
+    people = json.loads(capsys.readouterr().out)["people"]
+    assert [row["role"] for row in people] == [None, None]
+
+
 def test_questions_are_listed(capsys):
     assert len(answer(capsys)["questions"]) == 23
     assert run(["ask"]) == 0
