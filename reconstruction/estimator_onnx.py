@@ -53,6 +53,7 @@ class OnnxConfig:
     zoom: int = 1
     padding: float = 1.3
     mirror: bool = True
+    upright: bool = True
     min_person: float = 0.2
     min_first: float = 0.1
     min_joint: float = 0.15
@@ -195,7 +196,18 @@ class OnnxEstimator:
         known = person.scores >= self._config.min_joint
         box = box_of(person.keypoints_px[known] if known.sum() >= 2 else person.keypoints_px)
         size_px = self._zoom_size_px(self._refiner, box)
-        crops = [box_crop(box, size_px, self._config.padding, mirrored=flip) for flip in (False, True)]
+        turn_rad = _upright_rad(person, self._config.min_joint) if self._config.upright else 0.0
+        if turn_rad:
+            around = np.array([[np.cos(turn_rad), -np.sin(turn_rad)], [np.sin(turn_rad), np.cos(turn_rad)]])
+            points_px = person.keypoints_px[known] if known.sum() >= 2 else person.keypoints_px
+            left, top, right, bottom = box_of(points_px @ around.T)
+            middle_px = around.T @ np.array([(left + right) / 2, (top + bottom) / 2])
+            half = np.array([right - left, bottom - top]) / 2
+            box = (*(middle_px - half).tolist(), *(middle_px + half).tolist())
+            size_px = self._zoom_size_px(self._refiner, box)
+        crops = [
+            box_crop(box, size_px, self._config.padding, turn_rad=turn_rad, mirrored=flip) for flip in (False, True)
+        ]
         looks = []
         for answers in self._refiner.look(halves, crops[: 1 + self._config.mirror]):
             candidates = _seen(answers)
@@ -214,6 +226,14 @@ class OnnxEstimator:
             if person.score >= least and all(similarity(other, person) < self._config.same for other in kept):
                 kept.append(person)
         return kept
+
+
+def _upright_rad(person: Seen, least: float) -> float:
+    """By how much a picture must be turned clockwise for the trunk of a person to stand upright; 0 where unknown."""
+    if (person.scores[[5, 6, 11, 12]] < least).any():
+        return 0.0
+    up = person.keypoints_px[5:7].mean(axis=0) - person.keypoints_px[11:13].mean(axis=0)
+    return float(np.arctan2(-up[0], -up[1]))
 
 
 def similarity(first: Seen, second: Seen) -> float:

@@ -5,13 +5,16 @@ Every stage has a file of its own (matching, pose_fit, person_tracks, person_smo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..capture.camera import CameraRig
+from .bones import BoneConfig, hold_bones, learn_bones
 from .detections import LiftedInstant, LiftedPerson, Sighting
+from .free_joints import freed
 from .matching import MatchConfig, group
 from .person_smoothing import SmoothingConfig, smooth_path
 from .person_tracks import PersonTrack, PersonTrackConfig
@@ -27,7 +30,7 @@ class LiftConfig:
     """How keypoints become people.
 
     Args:
-        fit, match, tracks, smoothing: of the stages.
+        fit, match, tracks, smoothing, bones: of the stages.
         min_joints: a person whom one camera saw is claimed only with this many joints.
         same_m: two people whose trunks are nearer than this are one; the one whom fewer joints show is dropped.
         person_sigma_m: a track is claimed if at one instant at least its shoulders, elbows, wrists and hips were surer
@@ -41,6 +44,7 @@ class LiftConfig:
     match: MatchConfig = field(default_factory=MatchConfig)
     tracks: PersonTrackConfig = field(default_factory=PersonTrackConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
+    bones: BoneConfig = field(default_factory=BoneConfig)
     min_joints: int = 4
     same_m: float = 0.25
     person_sigma_m: float = 0.08
@@ -50,9 +54,18 @@ class LiftConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Claim:
-    """A person of one instant before it is known who he is: the fit, its detections, and his track if one fits."""
+    """A person of one instant before it is known who he is.
+
+    Args:
+        fit: as the prior has him; by this he is followed.
+        placed: where he is claimed to be.
+        members: his detections: (camera, position in its list).
+        seen: (17,) by how many cameras each joint was seen.
+        track: his track, if one fits.
+    """
 
     fit: BodyFit
+    placed: BodyFit
     members: tuple[tuple[str, int], ...]
     seen: np.ndarray
     track: PersonTrack | None
@@ -83,23 +96,24 @@ def lift(
     order = sorted(range(len(sightings)), key=lambda k: (sightings[k].time_ns is None, sightings[k].time_ns or 0, k))
     alive: list[PersonTrack] = []
     tracks: list[PersonTrack] = []
+    times_ns = [sightings[position].time_ns for position in order]
+    near = _near_another(times_ns, config.smoothing.longest_step_s)
     for done, position in enumerate(order):
         sighting = sightings[position]
         time_ns = sighting.time_ns
         alive = [] if time_ns is None else [
             track for track in alive if time_ns - track.last_ns <= config.tracks.longest_s * 1e9
         ]  # fmt: skip
-        for claim in claims_of(sighting, rig, prior, alive, config):
+        for claim in claims_of(sighting, rig, prior, alive, config, near[done]):
             track = claim.track
             if track is None:
                 sigma_m = np.zeros(NUM_JOINTS)
                 track = PersonTrack(len(tracks) + 1, time_ns or 0, claim.fit.joints_m, sigma_m)
                 tracks.append(track)
                 alive.append(track)
-            track.see(done, time_ns or 0, claim.fit, claim.members, claim.seen, config.tracks)
+            track.see(done, time_ns or 0, claim.fit, claim.placed, claim.members, claim.seen, config.tracks)
         if progress is not None:
             progress(done + 1, len(order))
-    times_ns = [sightings[position].time_ns for position in order]
     surest_m = config.person_sigma_m * np.sqrt(NUM_JOINTS / _num_given(sightings, config.given_share))
     people = _people(_real(tracks, times_ns, surest_m, config.tracks), times_ns, config)
     found: list[LiftedInstant | None] = [None] * len(sightings)
@@ -109,9 +123,20 @@ def lift(
 
 
 def claims_of(
-    sighting: Sighting, rig: CameraRig, prior: PosePrior, alive: Sequence[PersonTrack], config: LiftConfig
-) -> list[Claim]:
-    """The people of one instant, surest first."""
+    sighting: Sighting, rig: CameraRig, prior: PosePrior, alive: Sequence[PersonTrack], config: LiftConfig,
+    near_others: bool = False,
+) -> list[Claim]:  # fmt: skip
+    """The people of one instant, surest first.
+
+    Args:
+        sighting: what the cameras saw.
+        rig: where they stand.
+        prior: what is known of bodies.
+        alive: who is followed.
+        config: see LiftConfig.
+        near_others: whether instants before or after are so near that noise will be smoothed away, and only what the
+            prior takes for granted would stay; then joints that several cameras see are not held to it.
+    """
     named = [
         ((name, index), view)
         for name in sorted(sighting.cameras)
@@ -129,12 +154,21 @@ def claims_of(
             continue
         track = None if bound is None else alive[bound]
         sectors = None if track is None else track.faces(sighting.time_ns or 0, config.tracks)
-        fit = fit_body([views[k] for k in members], prior, config.fit, sectors)
+        mine = [views[k] for k in members]
+        fit = fit_body(mine, prior, config.fit, sectors)
         if fit is not None:
             seen = np.sum([views[k].seen for k in members], axis=0)
-            claims.append(Claim(fit, tuple(named[k][0] for k in members), seen, track))
+            placed = freed(mine, fit, config.fit) if near_others and len(mine) > 1 else fit
+            claims.append(Claim(fit, placed, tuple(named[k][0] for k in members), seen, track))
     claims.sort(key=lambda claim: (-int(claim.seen.sum()), claim.members))
     return _without_doubles(claims, config)
+
+
+def _near_another(times_ns: Sequence[int | None], step_s: float) -> list[bool]:
+    """Whether the instant before or after is at most so far, by instant."""
+    pairs = itertools.pairwise(times_ns)
+    steps = [before is not None and after is not None and after - before <= step_s * 1e9 for before, after in pairs]
+    return [before or after for before, after in zip([False, *steps], [*steps, False], strict=True)]
 
 
 def _without_doubles(claims: Sequence[Claim], config: LiftConfig) -> list[Claim]:
@@ -200,9 +234,12 @@ def _people(
         joints_m, covariance_m2 = np.zeros((len(at), NUM_JOINTS, 3)), np.zeros((len(at), NUM_JOINTS, 3, 3))
         measured = np.zeros(len(at), dtype=bool)
         measured[rows] = True
-        joints_m[rows] = np.stack([fit.joints_m for fit in track.fits])
-        covariance_m2[rows] = np.stack([fit.covariance_m2 for fit in track.fits])
+        joints_m[rows] = np.stack([fit.joints_m for fit in track.placed])
+        covariance_m2[rows] = np.stack([fit.covariance_m2 for fit in track.placed])
         joints_m, covariance_m2 = smooth_path(at, joints_m, covariance_m2, measured, config.smoothing)
+        if len(at) > 1 and at[1] > at[0]:
+            lengths = learn_bones(joints_m[rows], covariance_m2[rows], np.stack(track.seen), config.bones)
+            joints_m, covariance_m2 = hold_bones(joints_m, covariance_m2, lengths, config.bones)
         number = dict(zip(rows.tolist(), range(len(rows)), strict=True))
         before = rows[np.maximum(np.searchsorted(rows, np.arange(len(at)), side="right") - 1, 0)]
         after = rows[np.minimum(np.searchsorted(rows, np.arange(len(at))), len(rows) - 1)]

@@ -34,7 +34,7 @@ class SmoothingConfig:
     acceleration: float = 1.5
     limb_acceleration: float = 4.0
     first_speed_m_s: float = 1.0
-    memory: float = 2.0
+    memory: float = 1.0
 
 
 LIMBS = (7, 8, 9, 10, 13, 14, 15, 16)

@@ -44,6 +44,7 @@ class PersonTrack:
         velocity_m_s: (3,) of the trunk.
         hits: positions of the instants at which he was seen.
         fits: what was fitted there.
+        placed: where he is claimed to have been there.
         members: the detections of each: (camera, position in its list).
         seen: (17,) by how many cameras each joint was seen there.
     """
@@ -55,6 +56,7 @@ class PersonTrack:
     velocity_m_s: np.ndarray = field(default_factory=lambda: np.zeros(3))
     hits: list[int] = field(default_factory=list)
     fits: list[BodyFit] = field(default_factory=list)
+    placed: list[BodyFit] = field(default_factory=list)
     members: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
     seen: list[np.ndarray] = field(default_factory=list)
 
@@ -72,8 +74,8 @@ class PersonTrack:
         return [(middle + step) % SECTORS for step in range(-reach, reach + 1)]
 
     def see(
-        self, position: int, time_ns: int, fit: BodyFit, members: tuple[tuple[str, int], ...], seen: np.ndarray,
-        config: PersonTrackConfig,
+        self, position: int, time_ns: int, fit: BodyFit, placed: BodyFit, members: tuple[tuple[str, int], ...],
+        seen: np.ndarray, config: PersonTrackConfig,
     ) -> None:  # fmt: skip
         """Take in what was fitted at an instant."""
         step_s = (time_ns - self.last_ns) * 1e-9
@@ -86,5 +88,6 @@ class PersonTrack:
         self.sigma_m = np.sqrt(np.trace(fit.covariance_m2, axis1=1, axis2=2) / 3)
         self.hits.append(position)
         self.fits.append(fit)
+        self.placed.append(placed)
         self.members.append(members)
         self.seen.append(seen)

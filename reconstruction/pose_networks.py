@@ -102,7 +102,7 @@ READERS: dict[str, Callable[[Sequence[np.ndarray], int, tuple[int, int]], Answer
 
 
 def fitting_input_px(width_px: int, height_px: int, card: ModelCard, longest_px: int) -> tuple[int, int]:
-    """Width and height of the input for a picture: MoveNet takes multiples of 32, the others what they were made for."""
+    """Width and height of the input for a picture: MoveNet takes multiples of 32, others what they were made for."""
     if card.family != "movenet":
         return card.input_px or FAMILIES[card.family].input_px
     scale = longest_px / max(width_px, height_px)

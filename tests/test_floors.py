@@ -58,6 +58,7 @@ DYNAMIC_WING = {
     "body_model", "body_smpl", "body_limits", "body_pose", "body_descent", "body_evidence", "body_losses", "body_fit",
     "estimators", "estimator_onnx", "model_files",
     "model_cards", "pose_networks", "keypoint_formats", "keypoint_cache", "picture_crops", "picture_people", "regions",
+    "bones", "free_joints",
 }  # fmt: skip
 SHARED = {"__init__", "state", "depth_view", "threads"}
 

@@ -169,6 +169,19 @@ def test_left_and_right_confused_by_one_camera_are_borne(rig):
     assert np.median(error_m(person.joints_m, people[0])) < 0.04
 
 
+def test_a_pose_that_nobody_foresaw_is_followed_where_instants_are_near(rig):
+    true_m = figure((0.0, 0.0), 0, 4)
+    true_m[[13, 15]] = true_m[11] + np.array([[0.15, 0.35, 0.25], [0.2, 0.6, 0.6]])  # a high kick with the left leg
+    rng = np.random.default_rng(11)
+    sightings = [sighting(rig, [true_m], k, k * STEP_NS, rng, 4.0) for k in range(12)]
+    off_m = [error_m(instant.people[0].joints_m, true_m) for instant in lift(sightings, rig)]
+    assert np.median(off_m, axis=0).max() < 0.06
+    bones_m = np.array([instant.people[0].joints_m for instant in lift(sightings, rig)])
+    for begin, end in ((5, 7), (7, 9), (11, 13), (13, 15)):
+        length_m = np.linalg.norm(bones_m[:, begin] - bones_m[:, end], axis=1)
+        assert length_m.std() / length_m.mean() < 0.03
+
+
 def test_a_gap_is_filled_and_said_to_be(rig):
     paths_m, sightings = walk(rig, 15)
     blind = [replace(one, cameras={}) if 6 <= k < 9 else one for k, one in enumerate(sightings)]

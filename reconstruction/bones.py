@@ -1,0 +1,98 @@
+"""Bones that keep their length: learned from a whole track, then held at every instant.
+
+A joint that is smoothed for itself knows nothing of its neighbours, so that an arm grows and shrinks with the noise.
+Where a track has seen a bone often enough, its length is the median of what was seen, less what noise adds to a length
+(its square grows by the variance across it); left and right are of one length. Then the joints of an instant are the
+most likely ones under their covariances and these lengths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import _bone_kernel as kernel
+from .skeleton import BONES, NUM_JOINTS, OTHER_SIDE
+
+FIRST = 5  # joints before this one are of the head and on no bone
+
+
+@dataclass(frozen=True, slots=True)
+class BoneConfig:
+    """How bones are held.
+
+    Args:
+        min_seen: at how many instants two cameras must have seen both ends of a bone.
+        limb_m: by how much the length of an arm's or leg's bone may differ from instant to instant.
+        trunk_m: the same for the trunk, whose joints are not at the ends of one bone.
+        rounds: of Gauss-Newton.
+    """
+
+    min_seen: int = 10
+    limb_m: float = 0.004
+    trunk_m: float = 0.012
+    rounds: int = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoneLengths:
+    """The bones of one person that are known.
+
+    Args:
+        bones: (b, 2) joints.
+        length_m: (b,).
+        sigma_m: (b,) by how much they may differ from instant to instant.
+    """
+
+    bones: np.ndarray
+    length_m: np.ndarray
+    sigma_m: np.ndarray
+
+
+def learn_bones(
+    joints_m: np.ndarray, covariance_m2: np.ndarray, num_views: np.ndarray, config: BoneConfig
+) -> BoneLengths:
+    """The lengths of the bones of one track.
+
+    Args:
+        joints_m: (t, 17, 3).
+        covariance_m2: (t, 17, 3, 3).
+        num_views: (t, 17) by how many cameras each joint was seen.
+        config: see BoneConfig.
+    """
+    seen: dict[tuple[int, int], np.ndarray] = {}
+    for begin, end in BONES:
+        both = (num_views[:, begin] >= 2) & (num_views[:, end] >= 2)
+        off_m = joints_m[both, begin] - joints_m[both, end]
+        squared_m2 = (off_m**2).sum(axis=1)
+        along = off_m / np.sqrt(np.maximum(squared_m2, 1e-6))[:, None]
+        spread_m2 = covariance_m2[both, begin] + covariance_m2[both, end]
+        across_m2 = np.trace(spread_m2, axis1=1, axis2=2) - np.einsum("ta,tab,tb->t", along, spread_m2, along)
+        seen[begin, end] = np.sqrt(np.maximum(squared_m2 - across_m2, 0.25 * squared_m2))
+    bones, length_m, sigma_m = [], [], []
+    for begin, end in BONES:
+        mirrored = (OTHER_SIDE[begin], OTHER_SIDE[end])
+        lengths_m = np.concatenate([seen[begin, end], seen.get(mirrored, np.zeros(0))])
+        if len(lengths_m) >= config.min_seen:
+            bones.append((begin, end))
+            length_m.append(float(np.median(lengths_m)))
+            is_trunk = {begin, end} <= {5, 6, 11, 12}
+            sigma_m.append(config.trunk_m if is_trunk else config.limb_m)
+    return BoneLengths(np.array(bones, dtype=np.int64).reshape(-1, 2), np.array(length_m), np.array(sigma_m))
+
+
+def hold_bones(
+    joints_m: np.ndarray, covariance_m2: np.ndarray, lengths: BoneLengths, config: BoneConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Joints (t, 17, 3) and covariances (t, 17, 3, 3) brought to the lengths of the bones."""
+    joints_m, covariance_m2 = joints_m.copy(), covariance_m2.copy()
+    if not len(lengths.bones):
+        return joints_m, covariance_m2
+    begin, end = (np.ascontiguousarray(lengths.bones[:, side] - FIRST) for side in (0, 1))
+    for row in range(len(joints_m)):
+        joints_m[row, FIRST:NUM_JOINTS], covariance_m2[row, FIRST:NUM_JOINTS] = kernel.impose(
+            np.ascontiguousarray(joints_m[row, FIRST:]), np.ascontiguousarray(covariance_m2[row, FIRST:]),
+            begin, end, lengths.length_m, lengths.sigma_m, config.rounds,
+        )  # fmt: skip
+    return joints_m, covariance_m2
