@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..facade import Twin
+from ..scenegraph.streams import PURE_NUMBER
 from .dollhouse import corner_viewpoint
 from .story import COLUMN_PX, ROW_PX, column_layout
 
@@ -40,8 +41,17 @@ def layout(twin: Twin) -> rerun.blueprint.Blueprint:
     bounds = rrb.VisualBounds2D(x_range=[-1.9 * COLUMN_PX, 1.9 * COLUMN_PX], y_range=[-half_px, half_px])
     graph = rrb.GraphView(origin="graph", name="Scene graph", visual_bounds=bounds)
     columns = rrb.TextLogColumns(timeline_columns=["time"], text_log_columns=["body"])
-    log = rrb.TextLogView(origin="events", name="Events", columns=columns)
-    left = rrb.Vertical(room, lanes, row_shares=[11, 5])
+    names = sorted(set(zip(twin.streams["unit"].to_pylist(), twin.streams["name"].to_pylist(), strict=True)), key=str)
+    words = [f"/streams/{name}" for unit, name in names if not unit]
+    log = rrb.TextLogView(origin="/events", contents=["/events", *words], name="Events", columns=columns)
+    curves = [
+        rrb.TimeSeriesView(
+            origin="/streams", contents=[f"/streams/{name}" for own, name in names if own == unit],
+            name="Streams" if unit == PURE_NUMBER else f"Streams, {unit}",
+        )
+        for unit in dict.fromkeys(unit for unit, _ in names if unit)
+    ]  # fmt: skip
+    left = rrb.Vertical(room, lanes, *curves, row_shares=[11, 5, *(3 for _ in curves)])
     right = rrb.Vertical(
         rrb.Grid(*cameras, grid_columns=2 if len(cameras) > 1 else 1), graph, log, row_shares=[1.5, 1.3, 1]
     )

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..capture.files import canonical_json, hash_bytes
+from ..capture.segments import MANIFEST
 from ..facade import Twin
+from ..scenegraph.streams import FOLDER as STREAMS
 
 APPLICATION = "ortwin"
 KEY_FILE = "playback.json"
@@ -32,8 +34,10 @@ class PlaybackConfig:
 
 
 def playback_key(twin: Twin) -> str:
-    """What a twin's playback was made from: its content and how it is drawn."""
-    return hash_bytes(canonical_json({"head": twin.archive.head, "format": FORMAT_VERSION}))[:16]
+    """What a twin's playback was made from: its content, the streams that were added, and how it is drawn."""
+    manifest = twin.path / STREAMS / MANIFEST
+    streams = hash_bytes(manifest.read_bytes()) if manifest.exists() else ""
+    return hash_bytes(canonical_json({"head": twin.archive.head, "format": FORMAT_VERSION, "streams": streams}))[:16]
 
 
 def key_text(twin: Twin, files: Iterable[Path], *, shows_people: bool) -> bytes:

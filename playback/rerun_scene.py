@@ -2,7 +2,7 @@
 
     world/room/{surface,ceiling}  fixtures/<name>  zones/<label>  cameras/<id>{,/image}
     world/tracks/<id>/{surface,box,tag,skeleton}  world/paths/<id>  world/relations
-    relations/<subject>/<predicate>/<object>  graph  events
+    relations/<subject>/<predicate>/<object>  graph  events  streams/<name>
 
 Times stand on two timelines: "time", since the first instant, and "instant", the number of the instant. Rerun's files
 are made for looking, not for keeping: they may be deleted and are made again.
@@ -31,6 +31,7 @@ from .palette import CAMERA, GUESSED, NAMED, UNKNOWN, ZONE_LINE, track_color
 from .pictures import background_picture, camera_grid
 from .skeletons import SkeletonCollector
 from .story import events, graph_pictures, lanes
+from .stream_rows import StreamRows, stream_rows
 from .track_rows import TrackRow, TrackRows
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class _Scene:
         self.timeline: SceneGraphTimeline = twin.timeline
         self.fixtures = fixture_nodes(twin.room.fixtures)
         self.lanes, self.events = lanes(self.timeline), events(self.timeline)
+        self.streams = list(stream_rows(twin.streams, int(self.times_ns[0]), int(self.times_ns[-1]) + 1))
         self.rows = TrackRows(config.trail_s, config.max_surface_points)
         self.skeletons = SkeletonCollector()
 
@@ -127,6 +129,12 @@ class _Scene:
                 values=["true", "unknown"], labels=["holds", "unknown"], colors=[lane.color, UNKNOWN]
             )
             stream.log(["relations", *lane.triple], style, static=True)
+        step = rr.components.InterpolationMode.StepAfter
+        for rows in self.streams:
+            if rows.numbers is not None:
+                stream.log(
+                    ["streams", rows.name], rr.SeriesLines(names=rows.title, interpolation_mode=step), static=True
+                )
 
     def _log_camera(self, stream: rerun.RecordingStream, camera_id: str, camera: Camera) -> None:
         import rerun as rr
@@ -157,8 +165,10 @@ class _Scene:
             _send_track(stream, track_id, rows, self._index([row.time_ns for row in rows]))
         self._log_skeletons(stream, states)
         self._log_links(stream, states)
-        last = number == self.twin.num_segments - 1
-        self._log_words(stream, begin_ns, end_ns + 1 if last else end_ns)
+        stop_ns = end_ns + (number == self.twin.num_segments - 1)
+        self._log_words(stream, begin_ns, stop_ns)
+        for rows in self.streams:
+            self._log_samples(stream, rows.between(begin_ns, stop_ns))
         if self.recording is not None:
             self._log_frames(stream, number, self.recording)
 
@@ -204,6 +214,16 @@ class _Scene:
         )
         index = self._index([state.timestamp_ns for state in states])
         stream.send_columns("world/relations", index, columns.partition(lengths))
+
+    def _log_samples(self, stream: rerun.RecordingStream, rows: StreamRows) -> None:
+        import rerun as rr
+
+        column = rr.TextLog.columns(text=[f"{rows.name}: {word}" for word in rows.words or ()])
+        if rows.numbers is not None:
+            column = rr.Scalars.columns(scalars=rows.numbers)
+        if len(rows.times_ns):
+            path = rr.new_entity_path(["streams", rows.name])
+            stream.send_columns(path, self._index(rows.times_ns.tolist()), column)
 
     def _log_words(self, stream: rerun.RecordingStream, begin_ns: int, end_ns: int) -> None:
         """State lanes, graph and event log between two times."""
