@@ -12,7 +12,7 @@ from .vocabulary_terms import load_terms
 
 #: What each kind gives of the true and of the unknown intervals: columns, and how a state's is found.
 SUMS = {
-    "count": (("count", "unknown_count"), "count_if(state = '{}')::BIGINT"),
+    "count": (("count", "unknown_count"), "count(*) FILTER (state = '{}')"),
     "duration": (("duration_ns", "unknown_ns"), "coalesce(sum(end_ns - begin_ns) FILTER (state = '{}'), 0)::BIGINT"),
 }
 

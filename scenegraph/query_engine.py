@@ -24,7 +24,7 @@ from .query_sources import QueryConnection, QuerySources
 from .query_text import query_error
 from .query_tree import Aggregate, Atom, Name, Query, Where, leaves_of, variables_of
 from .query_words import QueryWords
-from .vocabulary import PredicateSpec
+from .vocabulary import LAYERS, PredicateSpec
 
 #: What a variable must not be called: the columns of answers.
 TAKEN = (
@@ -93,6 +93,18 @@ class QuerySession:
         names = [variable.name for variable in variables_of(plan.query) if variable.name in table.column_names]
         return QueryResult(expression, tuple(names), table)
 
+    def sql(self, text: str) -> QueryResult:
+        """Answers somebody's own SQL: one SELECT over the views, with nothing else in reach.
+
+        Raises:
+            ConfigError: it is anything else, or wants what it must not have.
+        """
+        return QueryResult(text, (), self.connection.read_only(text))
+
+    def starts_ns(self) -> dict[str, int]:
+        """When each recording begins: what times of a query count from."""
+        return dict(self.connection.kept("SELECT procedure, begin_ns FROM procedures", "procedures"))
+
     def plan(self, expression: str) -> Plan:
         """What a query will do.
 
@@ -107,7 +119,7 @@ class QuerySession:
         query = words.expand(expression, asked)
         specs = {leaf.predicate: words.spec(expression, leaf) for leaf in leaves_of(query) if isinstance(leaf, Atom)}
         names, statement = NodeNames(self.connection), Statement()
-        _check_names(expression, query, names, specs)
+        _check_names(expression, asked, names, specs)
         leaves = Leaves(expression, self.connection, names, specs, statement)
         compiler = Compiler(leaves, Measures(expression, self.connection, names, statement))
         match query:
@@ -137,12 +149,12 @@ def _check_names(text: str, query: Query, names: NodeNames, specs: dict[str, Pre
     for leaf in leaves_of(query):
         if not isinstance(leaf, Atom):
             continue
-        spec = specs[leaf.predicate]
-        for place, term in enumerate(leaf.terms):
+        spec = specs.get(leaf.predicate)
+        either = spec.domain | spec.range if spec else frozenset(LAYERS)
+        places = (spec.domain, spec.range) if spec and not spec.symmetric else (either, either)
+        for term, layers in zip(leaf.terms, (*places, frozenset(LAYERS)), strict=False):
             if isinstance(term, Name):
-                either = spec.domain | spec.range
-                layers = either if spec.symmetric else (spec.domain, spec.range)[place]
-                names.check(text, term, layers, spec.name)
+                names.check(text, term, layers, leaf.predicate)
 
 
 def _check_variables(text: str, query: Query) -> None:

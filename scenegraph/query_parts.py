@@ -146,8 +146,8 @@ class QueryParts:
     def _aggregate(self, node: Any) -> Aggregate:
         kind, part, *groupings = node.children
         words = [str(grouping.data) for grouping in groupings]
-        for word, grouping in zip(words, groupings, strict=True):
-            if word != "per_variable" and words.count(word) > 1:
+        for place, (word, grouping) in enumerate(zip(words, groupings, strict=True)):
+            if word != "per_variable" and word in words[:place]:
                 raise query_error(f"'{word.replace('_', ' ')}' stands twice", self.text, _span(grouping))
         variables = tuple(self._variable(each.children[0]) for each in groupings if each.data == "per_variable")
         expression = self.expression(part, 0)

@@ -10,13 +10,15 @@ cost about 300 ms for opening them.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..capture.errors import InputError
+from ..capture.errors import ConfigError, InputError
 from .predicate import load_predicates
+from .timeline_tables import whole_relations
 from .vocabulary import PredicateSpec
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
     #: A table, Parquet files, or a function that makes the table when a query first needs it.
     Source: TypeAlias = pa.Table | Path | Sequence[Path] | Callable[[], pa.Table]
+
+#: What one query may take.
+LONGEST_S, MOST_MEMORY = 60.0, "4GB"
+_NARROWER = "name who is meant, or the time, or one recording"
 
 #: The columns of each view that a query relies on, with their SQL types; what a source lacks is null.
 VIEWS: Mapping[str, Mapping[str, str]] = {
@@ -102,13 +108,53 @@ class QueryConnection:
                 self._made.add(name)
                 self._make(name)
 
-    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple]:
-        """The rows of a statement over views that were made."""
-        return self.database.execute(sql, parameters or {}).fetchall()
+    def rows(self, sql: str) -> list[tuple]:
+        """The rows of a statement of ours over views that were made."""
+        return self.database.execute(sql).fetchall()
 
     def table(self, sql: str, parameters: Mapping[str, object]) -> pa.Table:
-        """The answer to a statement over views that were made."""
-        return self.database.sql(sql, params=dict(parameters)).to_arrow_table()
+        """The answer to a statement over views that were made.
+
+        Raises:
+            ConfigError: it takes too long or too much memory.
+        """
+        import duckdb
+
+        watch = threading.Timer(LONGEST_S, self.database.interrupt)
+        watch.start()
+        try:
+            return self.database.sql(sql, params=dict(parameters)).to_arrow_table()
+        except duckdb.InterruptException:
+            raise ConfigError(f"the query takes more than {LONGEST_S:g} s", todo=_NARROWER) from None
+        except duckdb.OutOfMemoryException:
+            raise ConfigError(f"the query takes more than {MOST_MEMORY} of memory", todo=_NARROWER) from None
+        finally:
+            watch.cancel()
+
+    def read_only(self, sql: str) -> pa.Table:
+        """The answer to somebody else's SQL: one SELECT over the views.
+
+        Raises:
+            ConfigError: it is anything else, or wants what it must not have; says where.
+        """
+        import duckdb
+
+        self.need(*VIEWS)
+        try:
+            statements = duckdb.extract_statements(sql)
+        except duckdb.Error as error:
+            raise _sql_error(error) from None
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            kinds = ", ".join(statement.type.name for statement in statements)
+            raise ConfigError("one SELECT is allowed, and nothing else", where=f"SQL, {kinds or 'no'} statement",
+                              todo=f"ask the views {', '.join(VIEWS)}")  # fmt: skip
+        self.database.execute("BEGIN TRANSACTION READ ONLY")
+        try:
+            return self.table(sql, {})
+        except duckdb.Error as error:
+            raise _sql_error(error) from None
+        finally:
+            self.database.execute("ROLLBACK")
 
     def told_predicates(self) -> dict[str, bool]:
         """The predicates that occur in the relations, and whether they are states of one thing."""
@@ -155,7 +201,7 @@ class QueryConnection:
         else:
             table = source() if callable(source) else source
             reading = f"{name}_table"
-            self.database.register(reading, _whole(table) if name == "relations" else table)
+            self.database.register(reading, whole_relations(table) if name == "relations" else table)
         there = {row[0] for row in self.rows(f"DESCRIBE SELECT * FROM {reading}")}
         self.has_procedures |= "procedure" in there
         own = {column: kind for column, kind in columns.items() if column not in there}
@@ -188,7 +234,8 @@ def locked_connection(files: Sequence[Path] = ()) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     named = ", ".join("'" + str(Path(path).absolute()).replace("'", "''") + "'" for path in files)
     for setting in (
-        f"allowed_paths = [{named}]", "temp_directory = ''", "enable_external_access = false",
+        f"allowed_paths = [{named}]", "temp_directory = ''", f"memory_limit = '{MOST_MEMORY}'",
+        "enable_external_access = false",
         "python_enable_replacements = false", "autoload_known_extensions = false",
         "autoinstall_known_extensions = false", "lock_configuration = true",
     ):  # fmt: skip
@@ -209,11 +256,9 @@ def _paths(source: Source) -> list[Path]:
     return paths
 
 
-def _whole(relations: pa.Table) -> pa.Table:
-    """Relations with the pieces of intervals that were cut for storage joined again."""
-    from .timeline import merge
-    from .timeline_tables import intervals_from_table, relations_table
-
-    if "continues" not in relations.column_names or True not in relations["continues"].unique().to_pylist():
-        return relations
-    return relations_table(merge(intervals_from_table(relations)), relations.schema)
+def _sql_error(error: Exception) -> ConfigError:
+    """What DuckDB says of a statement: its first sentence, and the lines that point at the place."""
+    said, _, place = str(error).partition("\n\n")
+    if "file system operations are disabled" in said or "disabled by configuration" in said:
+        return ConfigError("SQL may read the views, and no files", where=place.strip(), why=said.splitlines()[0])
+    return ConfigError(said.strip(), where=place.strip(), todo=f"the views are {', '.join(VIEWS)}")
