@@ -3,8 +3,8 @@
 The fit of an instant (pose_fit.py) leans on what is known of bodies. Where instants lie near each other that is a
 fault: noise will be averaged away by smoothing, and what stays is how far the body was from anything that the prior
 foresaw, say somebody who kicks. So there every joint that two cameras see is fitted again by itself, around where it
-was but loosely, with Student's t against views that err; its start may be off, so the noise is first taken for larger
-than it is and then for less and less.
+was but loosely, with Student's t against views that err and against the prior. Two starts are tried, where it was and
+where the views say without it, with the noise first taken for larger than it is; the likelier end is taken.
 """
 
 from __future__ import annotations
