@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..capture.errors import ConfigError
 from .app import ExitCode
 from .console import Reporter
 
@@ -14,24 +15,33 @@ from .console import Reporter
 def lift(
     report: Reporter,
     keypoints: Annotated[
-        Path, typer.Argument(metavar="KEYPOINTS.JSONL", help="2D keypoints, COCO-17, one instant a line.")
+        Path,
+        typer.Argument(metavar="KEYPOINTS", help="2D keypoints: COCO-17, one instant a line; or a folder per camera."),
     ],
     rig: Annotated[Path, typer.Option("--rig", metavar="RIG.JSON", help="Where the cameras stand; z is up.")],
     out: Annotated[Path, typer.Option("--out", metavar="PEOPLE.JSONL", help="Where the people go.")],
+    fps: Annotated[
+        float | None, typer.Option("--fps", help="Frames per second of a folder, whose files do not say when.")
+    ] = None,
 ) -> ExitCode:
     """Lift 2D keypoints of several cameras to people in space, with identities and how sure each joint is.
 
-    The files are described in docs/lift.md. A person whom only one camera sees is placed by his size and the floor,
-    and his joints say how unsure that is. Instants may lie far apart; then nobody is followed.
+    A folder holds one entry per camera: a folder of OpenPose's files (BODY_25, COCO), or a .json of COCO or AlphaPose
+    (COCO-17, Halpe-26). The files are described in docs/lift.md. A person whom only one camera sees is placed by his
+    size and the floor, and his joints say how unsure that is. Instants may lie far apart; then nobody is followed.
     """
     from ..capture.files import require_writable
     from ..capture.rig_file import read_rig
+    from ..reconstruction.keypoint_formats import read_camera_folder
     from ..reconstruction.keypoint_io import read_keypoints, write_people
     from ..reconstruction.lift import lift as lift_people
 
     cameras = read_rig(rig)
     require_writable(out)
-    read = read_keypoints(keypoints, cameras)
+    is_folder = keypoints.is_dir()
+    if fps is not None and not is_folder:
+        raise ConfigError("the lines of a file say when they are", todo="leave --fps out, or give a folder per camera")
+    read = read_camera_folder(keypoints, cameras, fps) if is_folder else read_keypoints(keypoints, cameras)
     with report.progress(len(read.sightings), "lifting") as bar:
         instants = lift_people(read.sightings, cameras, progress=lambda done, total: bar(done, total))
     write_people(out, instants)

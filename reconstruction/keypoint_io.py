@@ -91,13 +91,18 @@ def _sighting(line: str, where: str, rig: CameraRig) -> tuple[Sighting, int]:
             raise InputError(f"the people that {name} saw are no list", where=where)
         lens = rig[name].color
         size_px = np.array([lens.width_px, lens.height_px], dtype=np.float64)
-        found = [_detection(person, size_px, f"{where}, {name}") for person in people]
+        found = [detection_of(person, size_px, f"{where}, {name}") for person in people]
         cameras[name] = tuple(detection for detection, _ in found)
         broken += sum(dropped for _, dropped in found)
     return Sighting(instant, time_ns, cameras), broken
 
 
-def _detection(person: Any, size_px: np.ndarray, where: str) -> tuple[Detection, int]:
+def detection_of(person: Any, size_px: np.ndarray, where: str) -> tuple[Detection, int]:
+    """A person of a file, {"keypoints": [[u, v, score], ... 17], "score": s}, and how many of his keypoints are broken.
+
+    Raises:
+        InputError: he has not the form.
+    """
     rows = person.get("keypoints") if isinstance(person, Mapping) else None
     if not isinstance(rows, list) or len(rows) != NUM_JOINTS:
         count = len(rows) if isinstance(rows, list) else "no"
