@@ -9,15 +9,19 @@ import typer
 
 from .app import ExitCode
 from .console import Reporter
+from .timelines import TakeOption, open_graph
 
 if TYPE_CHECKING:
     from ..scenegraph.question_scene import QuestionScene
+
+LONGEST_CELL = 3
 
 
 def ask(
     report: Reporter,
     twin: Annotated[
-        Path | None, typer.Argument(metavar="TWIN", help="The .twin folder, or a recording with truth/ to ask that.")
+        Path | None,
+        typer.Argument(metavar="TWIN", help="The .twin folder, labels (JSON), or a recording with truth/."),
     ] = None,
     question: Annotated[
         str | None, typer.Argument(metavar="QUESTION", help="Its name, e.g. count_people; none lists them.")
@@ -25,6 +29,7 @@ def ask(
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[WHO|WHAT...]", help="What the question is about.")
     ] = None,
+    take: TakeOption = None,
     at: Annotated[str, typer.Option(metavar="TIME", help="The moment: seconds or HH:MM:SS from the start.")] = "0",
 ) -> ExitCode:
     """Ask one of the field's questions by name (docs/questions.md), answered from the twin without a language model."""
@@ -42,7 +47,7 @@ def ask(
     moment = parse_moment(at, "--at")
     if moment.absolute:
         raise ConfigError("--at: a date was given", todo="give seconds or HH:MM:SS from the start")
-    scene = _scene(twin)
+    scene = _scene(twin, take)
     answer = put(scene, question, arguments or (), scene.span_ns[0] + moment.ns)
     report.result(
         {
@@ -62,7 +67,9 @@ def ask(
     return ExitCode.OK
 
 
-def _scene(path: Path) -> QuestionScene:
+def _scene(path: Path, take: str | None) -> QuestionScene:
+    if path.is_file():
+        return _of_labels(path, take)
     if not (path / "twin.json").exists() and (path / "truth").is_dir():
         from ..evaluation.truth_as_scene import truth_scene
 
@@ -79,9 +86,23 @@ def _scene(path: Path) -> QuestionScene:
     )  # fmt: skip
 
 
+def _of_labels(path: Path, take: str | None) -> QuestionScene:
+    """Labels have no places; what rests on relations, roles and phases is answered."""
+    from ..scenegraph.phases import load_rules, recognise_phases
+    from ..scenegraph.question_scene import QuestionScene
+
+    opened = open_graph(path, take)
+    rules = load_rules("knee_replacement" if opened.names_roles else "knee_replacement_unnamed")
+    found = recognise_phases(opened.timeline, rules)
+    ends = [node.last_ns + 1 for node in opened.timeline.nodes] + [row.end_ns for row in opened.timeline.intervals]
+    phases = found.spans if len(found.spans) > 1 else None
+    span_ns = (opened.begin_ns, max(ends, default=opened.begin_ns + 1))
+    return QuestionScene(opened.timeline, span_ns, phases=phases, measured=opened.measured)
+
+
 def _show(report: Reporter, value: object, unit: str) -> None:
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        report.table(list(value[0]), [list(row.values()) for row in value])
+        report.table(list(value[0]), [[_cell(part) for part in row.values()] for row in value])
     elif isinstance(value, list) and value and isinstance(value[0], list):
         report.table(["subject", "predicate", "object"], value)
     elif isinstance(value, dict):
@@ -92,6 +113,15 @@ def _show(report: Reporter, value: object, unit: str) -> None:
     else:
         word = {True: "yes", False: "no", None: "none"}.get(value, value) if isinstance(value, bool | None) else value
         report.answer(f"{word}{f' {unit}' if unit and value is not None else ''}")
+
+
+def _cell(part: object) -> object:
+    """A list of uses in a few words; --json has them all."""
+    if not isinstance(part, list):
+        return part
+    words = [f"{use['by']} from {use['begin_s']:g} s" for use in part[:LONGEST_CELL]]
+    more = len(part) - len(words)
+    return ", ".join(words) + (f" and {more} times more" if more else "")
 
 
 verb = ask

@@ -11,8 +11,9 @@ from .label_timeline import label_view
 from .labels import Triplet
 from .phase_patterns import matching_rows, names_of, parse_clause
 from .question_answers import Answer, seconds
-from .question_scene import QuestionScene, true_rows
+from .question_scene import QuestionScene, moves, true_rows
 from .timeline import Interval
+from .vocabulary import is_person
 from .vocabulary_terms import load_terms
 
 NONE = "none"
@@ -106,7 +107,9 @@ def tools_used(scene: QuestionScene, time_ns: int) -> Answer:
     if (missing := _not_looked_for(scene, f"{HOLDING}(*, *)")) is not None:
         return missing
     uses: dict[str, list[dict[str, object]]] = {}
-    held = [row for row in scene.timeline.intervals if row.predicate == HOLDING and row.begin_ns <= time_ns]
+    things = {node.node_id for node in scene.timeline.nodes if moves(node) and not is_person(node.label)}
+    rows = [row for row in scene.timeline.intervals if row.predicate == HOLDING and row.object_id in things]
+    held = [row for row in rows if row.begin_ns <= time_ns]
     for row in sorted(true_rows(held), key=lambda row: row.begin_ns):
         span = {"by": row.subject_id, "begin_s": seconds(scene, row.begin_ns),
                 "end_s": seconds(scene, row.end_ns) if row.end_ns <= time_ns else None}  # fmt: skip

@@ -52,6 +52,17 @@ def test_roles_over_a_stretch_name_the_surgeon(some_instants, capsys):
     assert people["head_surgeon"]["confidence"] >= 0.9
 
 
+def test_labels_answer_questions_that_need_no_places(some_instants, capsys):
+    document = json.loads(some_instants.read_text())
+    last = document["scans"][-1]
+    truth = {(last["objects"][str(a)], last["objects"][str(b)]): name for a, b, _, name in last["relationships"]}
+    found = answer(capsys, "ask", some_instants, "interaction", "patient", "operating_table", "--at", int(last["scan"]))
+    told = truth.get(("Patient", "operating_table"))
+    assert told == "LyingOn" and found["answer"]["patient -> operating_table"] == "lying_on"
+    where = answer(capsys, "ask", some_instants, "where_3d", "patient", "--at", int(last["scan"]))
+    assert (where["state"], where["answer"]) == ("unknown", None)
+
+
 @pytest.fixture
 def unnumbered(tmp_path):
     rows = [{"id": f"a/{frame:06d}", "relations": [["nurse", "holding", "saw"]]} for frame in range(4)]
