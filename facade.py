@@ -20,12 +20,14 @@ from .reconstruction.state import BodyState, SceneState, StaticScene, SurfacePoi
 from .reconstruction.surfaces import decode_surface, with_hidden_side
 from .scenegraph.graph import SceneGraph
 from .scenegraph.phases import PhaseSpan
+from .scenegraph.predicate import load_predicates
 from .scenegraph.procedure import phases_table, procedure_phases
 from .scenegraph.query_engine import QueryResult, run_query
 from .scenegraph.query_sources import QuerySources
 from .scenegraph.streams import streams_table
 from .scenegraph.timeline import SceneGraphTimeline
 from .scenegraph.timeline_tables import whole_relations
+from .scenegraph.vocabulary import PredicateSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -134,8 +136,17 @@ class Twin:
         """All that can be asked about, as queries read it."""
         return QuerySources(
             lambda: whole_relations(self.relations), self.nodes, positions=lambda: self.positions,
-            streams=lambda: self.streams, phases=lambda: phases_table(self.phases or ()), name=self.path.stem,
+            streams=lambda: self.streams, phases=lambda: phases_table(self.phases or ()), specs=self._specs(),
+            name=self.path.stem,
         )  # fmt: skip
+
+    def _specs(self) -> dict[str, PredicateSpec]:
+        """The predicates that were measured: of any other the twin must not say that it never held.
+
+        All of them where nobody wrote down which, or where there was nothing to measure.
+        """
+        specs = load_predicates()
+        return {name: specs[name] for name in specs if name in self.measured} if self.measured else dict(specs)
 
     def at(self, time_ns: int) -> SceneGraph:
         """The scene graph at an instant, rig clock."""
