@@ -129,8 +129,6 @@ def _could_be_labels(path: Path) -> bool:
 
 
 def _label_tables(labels: Labels, take: str, content: str) -> QuerySources:
-    from .scenegraph.label_timeline import label_timeline
-    from .scenegraph.timeline_tables import nodes_table, relations_table
+    from .scenegraph.query_labels import label_sources
 
-    timeline, source = label_timeline(labels, take), f"labels {labels.form} blake3:{content[:16]}"
-    return QuerySources(relations_table(timeline.intervals, source=source), nodes_table(timeline.nodes, source=source))
+    return label_sources(labels, take, f"labels {labels.form} blake3:{content[:16]}")

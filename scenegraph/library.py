@@ -17,7 +17,7 @@ from ..capture.errors import InputError
 from .library_index import HEAD, LibraryIndex, index_sources, read_index
 
 if TYPE_CHECKING:
-    from .query_engine import QueryResult
+    from .query_engine import QueryResult, QuerySession
     from .query_sources import QuerySources
     from .vocabulary import PredicateSpec
 
@@ -53,9 +53,14 @@ class Library:
         """
         if not self.index.procedures:
             raise InputError("the library holds no recording", where=str(self.path), todo="ortwin library index FOLDER")
-        from .query_engine import run_query
+        return self.session.run(expression)
 
-        return run_query(expression, self.sources)
+    @cached_property
+    def session(self) -> QuerySession:
+        """The connection that is kept from one question to the next; for one thread at a time."""
+        from .query_engine import QuerySession
+
+        return QuerySession(self.sources)
 
 
 def index_folder(path: Path) -> Path:

@@ -139,8 +139,9 @@ def index_sources(library: Path, index: LibraryIndex) -> QuerySources:
     return QuerySources(
         relations=files("packs", index.packs, "relations"),
         nodes=catalog / "nodes.parquet",
-        positions=files("procedures", own, "positions") or None,
-        streams=files("procedures", own, "streams") or None,
+        positions=lambda: files("procedures", own, "positions"),
+        streams=lambda: files("procedures", own, "streams"),
         phases=catalog / "phases.parquet",
         procedures=catalog / "procedures.parquet",
+        folder=library,
     )

@@ -91,7 +91,7 @@ def _write_procedure(library: Path, procedure: Procedure) -> IndexedProcedure:
         found = {name: _table(sources, name) for name in TABLES}
         tables = {name: _named(table, procedure.name) for name, table in found.items() if table is not None}
         tables["relations"] = tables["relations"].sort_by(RELATIONS_ORDER)
-        begin_ns, end_ns = _span(tables)
+        begin_ns, end_ns = _span(_table(sources, "procedures"), tables)
         facts = {"num_relations": tables["relations"].num_rows, "num_nodes": tables["nodes"].num_rows}
         with SegmentWriter(folder, begin_ns, end_ns, facts) as segment:
             for name, table in tables.items():
@@ -120,8 +120,10 @@ def _named(table: pa.Table, name: str) -> pa.Table:
     return table.add_column(0, "procedure", pa.array([name] * table.num_rows, pa.string()))
 
 
-def _span(tables: Mapping[str, pa.Table]) -> tuple[int, int]:
-    """From the first to the last thing that the graph tells."""
+def _span(said: pa.Table | None, tables: Mapping[str, pa.Table]) -> tuple[int, int]:
+    """When the recording begins and ends, as it says itself, or else from the first to the last thing of its graph."""
+    if said is not None and said.num_rows:
+        return said["begin_ns"][0].as_py(), said["end_ns"][0].as_py()
     edges: list[int] = []
     for name, first, last, more in (("nodes", "first_ns", "last_ns", 1), ("relations", "begin_ns", "end_ns", 0)):
         if tables[name].num_rows:

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from .timeline import SceneGraphTimeline
 
 
-def label_sources(labels: Labels, take: str | None = None) -> QuerySources:
+def label_sources(labels: Labels, take: str | None = None, source: str = "") -> QuerySources:
     """What a query reads of one take; frame 0 is at 0 s.
 
     Args:
         labels: of any form.
         take: which; may be left out where there is only one.
+        source: what each row shall name as its origin.
 
     Raises:
         InputError: there is no such take, or its frames are no ascending numbers.
@@ -32,7 +33,11 @@ def label_sources(labels: Labels, take: str | None = None) -> QuerySources:
     ends_ns = [row.end_ns for row in timeline.intervals] + [node.last_ns + 1 for node in timeline.nodes]
     span = pa.table({"begin_ns": [0], "end_ns": [max(ends_ns, default=0)]})
     return QuerySources(
-        *timeline.to_arrow(), phases=lambda: _phases(timeline), procedures=span, specs=label_specs(), name=take or ""
+        *timeline.to_arrow(source),
+        phases=lambda: _phases(timeline),
+        procedures=span,
+        specs=label_specs(),
+        name=take or "",
     )
 
 

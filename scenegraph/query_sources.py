@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    #: A table, Parquet files, or a function that makes the table when a query first needs it.
-    Source: TypeAlias = pa.Table | Path | Sequence[Path] | Callable[[], pa.Table]
+    #: A table, Parquet files, or a function that gives either when a query first needs it.
+    Source: TypeAlias = pa.Table | Path | Sequence[Path] | Callable[[], pa.Table | Sequence[Path]]
 
 #: What one query may take.
 LONGEST_S, MOST_MEMORY = 60.0, "4GB"
@@ -67,6 +67,7 @@ class QuerySources:
         procedures: when each recording begins and ends; None to take the first and last that the other tables tell.
         specs: what may be asked for, by name; None for what a twin measures. What the data tells beyond is known too.
         name: of the one recording, where the tables have no column `procedure`.
+        folder: whose files may be read; those that a function names must lie below it.
     """
 
     relations: Source
@@ -77,6 +78,7 @@ class QuerySources:
     procedures: Source | None = None
     specs: Mapping[str, PredicateSpec] | None = None
     name: str = ""
+    folder: Path | None = None
 
     @property
     def predicates(self) -> Mapping[str, PredicateSpec]:
@@ -95,7 +97,7 @@ class QueryConnection:
         self.sources = sources
         self.given = {name: source for name in VIEWS if (source := getattr(sources, name)) is not None}
         files = [path for source in self.given.values() for path in _paths(source)]
-        self.database = locked_connection(files)
+        self.database = locked_connection(files, sources.folder)
         self._made: set[str] = set()
         self._kept: dict[str, list[tuple]] = {}
         self.has_procedures = False
@@ -117,6 +119,7 @@ class QueryConnection:
 
         Raises:
             ConfigError: it takes too long or too much memory.
+            InputError: a file has gone or is damaged.
         """
         import duckdb
 
@@ -126,6 +129,12 @@ class QueryConnection:
             return self.database.sql(sql, params=dict(parameters)).to_arrow_table()
         except duckdb.InterruptException:
             raise ConfigError(f"the query takes more than {LONGEST_S:g} s", todo=_NARROWER) from None
+        except duckdb.IOException as error:
+            raise InputError(
+                "a table cannot be read",
+                why=str(error).splitlines()[0],
+                todo="it may have been replaced: open it again",
+            ) from error
         except duckdb.OutOfMemoryException:
             raise ConfigError(f"the query takes more than {MOST_MEMORY} of memory", todo=_NARROWER) from None
         finally:
@@ -187,7 +196,8 @@ class QueryConnection:
     def _make(self, name: str) -> None:
         columns = VIEWS[name]
         source = self.given.get(name)
-        if source is None:
+        source = source() if callable(source) else source
+        if source is None or (isinstance(source, Sequence) and not source):
             if name == "procedures":
                 self._derive_procedures()
                 return
@@ -199,9 +209,8 @@ class QueryConnection:
             listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
             reading = f"read_parquet([{listed}], union_by_name = true)"
         else:
-            table = source() if callable(source) else source
             reading = f"{name}_table"
-            self.database.register(reading, whole_relations(table) if name == "relations" else table)
+            self.database.register(reading, whole_relations(source) if name == "relations" else source)
         there = {row[0] for row in self.rows(f"DESCRIBE SELECT * FROM {reading}")}
         self.has_procedures |= "procedure" in there
         own = {column: kind for column, kind in columns.items() if column not in there}
@@ -227,15 +236,21 @@ class QueryConnection:
         )
 
 
-def locked_connection(files: Sequence[Path] = ()) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB connection that sees registered tables and the named files, and cannot be unlocked."""
+def locked_connection(files: Sequence[Path] = (), folder: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB connection that sees registered tables, the named files and those of a folder.
+
+    It cannot be unlocked.
+    """
     import duckdb
 
     connection = duckdb.connect(":memory:")
-    named = ", ".join("'" + str(Path(path).absolute()).replace("'", "''") + "'" for path in files)
+    named, below = (
+        ", ".join("'" + str(Path(path).absolute()).replace("'", "''") + "'" for path in paths)
+        for paths in (files, [folder] if folder else [])
+    )
     for setting in (
-        f"allowed_paths = [{named}]", "temp_directory = ''", f"memory_limit = '{MOST_MEMORY}'",
-        "enable_external_access = false",
+        f"allowed_paths = [{named}]", f"allowed_directories = [{below}]", "temp_directory = ''",
+        f"memory_limit = '{MOST_MEMORY}'", "enable_external_access = false",
         "python_enable_replacements = false", "autoload_known_extensions = false",
         "autoinstall_known_extensions = false", "lock_configuration = true",
     ):  # fmt: skip

@@ -150,11 +150,11 @@ class SceneGraphTimeline:
             yield Change(row.begin_ns, True, row)
             yield Change(row.end_ns, False, row)
 
-    def to_arrow(self) -> tuple[pa.Table, pa.Table]:
-        """The relations table and the nodes table, schemas in timeline_tables.py."""
+    def to_arrow(self, source: str = "") -> tuple[pa.Table, pa.Table]:
+        """The relations table and the nodes table, schemas in timeline_tables.py; `source` where a row has none."""
         from .timeline_tables import nodes_table, relations_table
 
-        return relations_table(self.intervals), nodes_table(self.nodes)
+        return relations_table(self.intervals, source=source), nodes_table(self.nodes, source)
 
     @classmethod
     def from_arrow(cls, relations: pa.Table, nodes: pa.Table) -> SceneGraphTimeline:
