@@ -1,12 +1,15 @@
 """One question over a library of a thousand operations, beside a scan of networkx graphs of the same data.
 
-    python benchmarks/bench_query.py [PROCEDURES [INTERVALS]]
+    python benchmarks/bench_query.py [PROCEDURES [INTERVALS [FOLDER]]]
+
+The twins are made in FOLDER, where those of an earlier run are used again; in a temporary one where none is named.
 
 Adds `query` to benchmarks/latest.json. The twins are simulated (simulated_library.py). *Cold* is a new Python process
 whose clock runs from before `import ortwin`, with the index dropped from the system's cache of files (posix_fadvise).
-*Warm* is the median of further questions of the same process. The scan gets graphs that stand in memory already, one
-per operation; what it costs to make them is stated beside it. A thousand graphs of 5,000 edges do not fit into every
-memory, so graphs are made and scanned one after the other, all of them, and the answers compared with ours.
+*Warm* is the median of further questions of the same process. CPU seconds, of all cores together, stand beside: on a
+machine that does other things too, they say more. The scan gets graphs that stand in memory already, one per operation;
+what it costs to make them is stated beside it. A thousand graphs of 5,000 edges do not fit into every memory, so graphs
+are made and scanned one after the other, all of them, and the answers compared with ours.
 """
 
 from __future__ import annotations
@@ -14,11 +17,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from statistics import median
 
@@ -39,30 +43,28 @@ import json, sys, time
 begun = time.perf_counter()
 from ortwin import Library
 library = Library(sys.argv[1])
-answers, spent = [], []
+spent, worked = [], []
 for _ in range(1 + int(sys.argv[3])):
-    rows = library.query(sys.argv[2]).rows()
+    table = library.query(sys.argv[2]).to_arrow()
     spent.append(time.perf_counter() - begun)
+    worked.append(time.process_time() - sum(worked))
     begun = time.perf_counter()
-told = sorted((row["procedure"], row["begin_ns"], row["end_ns"], row["state"]) for row in rows)
-print(json.dumps({"spent_s": spent, "told": told}))
+told = sorted(map(list, zip(*(table[name].to_pylist() for name in ("procedure", "begin_ns", "end_ns", "state")))))
+print(json.dumps({"spent_s": spent, "cpu_s": worked, "told": told}))
 """
 
 Span = tuple[int, int]
 
 
-def bench_query(num_procedures: int = 1000, num_intervals: int = 5000) -> dict[str, object]:
+def bench_query(num_procedures: int = 1000, num_intervals: int = 5000, folder: Path | None = None) -> dict[str, object]:
     """Seconds of everything; raises AssertionError where our answer is not that of the scan."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        write_library(root, num_procedures, num_intervals, SEED)
-        begun = time.perf_counter()
-        index_library(root)
-        index_s = time.perf_counter() - begun
-        begun = time.perf_counter()
-        index_library(root)
-        again_s = time.perf_counter() - begun
+    with tempfile.TemporaryDirectory() as made:
+        root = Path(made) if folder is None else folder
+        if not (root / f"{num_procedures - 1:04d}.twin" / "twin.json").exists():
+            write_library(root, num_procedures, num_intervals, SEED)
         library = root / FOLDER
+        shutil.rmtree(library, ignore_errors=True)
+        index_s, again_s = _timed(lambda: index_library(root)), _timed(lambda: index_library(root))
         size = sum(path.stat().st_size for path in library.rglob("*") if path.is_file())
         drop_from_cache(library)
         said = ask(library)
@@ -72,10 +74,17 @@ def bench_query(num_procedures: int = 1000, num_intervals: int = 5000) -> dict[s
     return {
         "procedures": num_procedures, "intervals": num_procedures * num_intervals, "answers": len(told),
         "question": QUESTION, "cores": len(os.sched_getaffinity(0)), "machine": platform.machine(),
-        "index_s": index_s, "index_unchanged_s": again_s, "index_megabytes": size / 1e6, "cold_s": said["spent_s"][0],
-        "warm_s": warm_s, "warm_slowest_s": max(said["spent_s"][1:]), "networkx_graphs_s": graphs_s,
-        "networkx_scan_s": scan_s, "times_faster_than_scan": scan_s / warm_s,
+        "load_average": os.getloadavg()[0], "index_s": index_s, "index_unchanged_s": again_s,
+        "index_megabytes": size / 1e6, "cold_s": said["spent_s"][0], "cold_cpu_s": said["cpu_s"][0],
+        "warm_s": warm_s, "warm_slowest_s": max(said["spent_s"][1:]), "warm_cpu_s": median(said["cpu_s"][1:]),
+        "networkx_graphs_s": graphs_s, "networkx_scan_s": scan_s, "times_faster_than_scan": scan_s / warm_s,
     }  # fmt: skip
+
+
+def _timed(job: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    job()
+    return time.perf_counter() - begun
 
 
 def ask(library: Path) -> dict[str, list]:
@@ -161,7 +170,8 @@ def without(first: Iterable[Span], second: Iterable[Span]) -> list[Span]:
 
 
 if __name__ == "__main__":
-    figures = bench_query(*map(int, sys.argv[1:3]))
+    counts, place = [int(word) for word in sys.argv[1:3]], sys.argv[3:4]
+    figures = bench_query(*counts, folder=Path(place[0]) if place else None)
     latest = json.loads(LATEST.read_text()) if LATEST.exists() else {}
     LATEST.write_text(json.dumps({**latest, "query": figures}, indent=1) + "\n")
     print(json.dumps(figures, indent=1))

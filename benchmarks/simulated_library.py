@@ -2,7 +2,7 @@
 
 Each has 6 people with roles, a patient, 8 instruments, 5 pieces of furniture and 2 zones, and as many intervals as
 asked for of some 200 relations; the patient is covered about ten times. One interval in ten is unknown; those of one
-relation never overlap. What a graph does not need (the standing room, pictures) is left out; positions are one a minute.
+relation never overlap. What a graph does not need (the room, pictures) is left out; positions are one a minute.
 """
 
 from __future__ import annotations
