@@ -80,7 +80,8 @@ def labels(
     if not found:
         raise InputError("there are no labels", where=str(path), todo="see `ortwin datasets show`")
     together = Labels(found[0].labels.form, tuple(instant for each in found for instant in each.labels.instants))
-    if canonical or together.form not in ("4d-or", "mm-or"):
+    listed = all(instant.entities is not None for instant in together.instants)
+    if canonical or not (together.form == "mm-or" or (together.form == "4d-or" and listed)):
         together = renamed(together, "canonical")
     write_labels(out, together)
     takes = list(together.takes())

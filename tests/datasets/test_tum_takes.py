@@ -13,6 +13,8 @@ from ortwin.capture.storage import open_recording
 from ortwin.cli.app import run
 from ortwin.datasets import four_d_or, mm_or
 from ortwin.datasets.base import OpenOptions, find_data_set
+from ortwin.scenegraph.label_io import read_labels
+from ortwin.scenegraph.label_timeline import label_timeline
 from scipy.spatial.transform import Rotation
 
 SIZE, SHIFT = (64, 48), 7
@@ -145,6 +147,14 @@ def test_labels_of_a_take_keep_who_is_who(four_d_or_root):
     first, second = take.labels.instants
     assert first.relations[0] == ("human_0", "Holding", "instrument")
     assert (first.people, second.people) == ({"human_0": "head-surgeon"}, {"human_1": "head-surgeon"})
+
+
+def test_labels_of_a_take_become_a_file_though_they_list_nobody(four_d_or_root, tmp_path):
+    out = tmp_path / "labels.json"
+    assert run(["datasets", "labels", "4d-or", str(four_d_or_root), "--sequence", "3", "--out", str(out)]) == 0
+    (held,) = [row for row in label_timeline(read_labels(out)).intervals if row.predicate == "holding"]
+    assert (held.subject_id, held.predicate, held.object_id) == ("head_surgeon", "holding", "instrument")
+    assert (held.begin_ns, held.end_ns) == (0, 2 * 10**9), "one person, though the number changed"
 
 
 def test_damaged_and_absent_images_are_named(four_d_or_root, tmp_path):
