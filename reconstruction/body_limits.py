@@ -79,4 +79,4 @@ def _axes(model: BodyModel, prefix: str, kind: str, sign: float) -> np.ndarray:
     hinge = np.cross(upper, lower)
     along = upper if kind == "upper_arm" else lower
     hinge, along = hinge / np.linalg.norm(hinge), along / np.linalg.norm(along)
-    return np.stack([hinge, np.cross(along, hinge), along])
+    return np.stack([hinge, -sign * np.cross(along, hinge), along])

@@ -114,6 +114,8 @@ def test_posing_is_differentiable_at_rest():
         ("left_shin", (1, 0, 0), "left_ankle", 0, -1),
         ("left_thigh", (0, 1, 0), "left_knee", 1, 1),
         ("right_thigh", (0, 1, 0), "right_knee", 1, -1),
+        ("left_upper_arm", (0, 1, 0), "left_elbow", 1, 1),
+        ("right_upper_arm", (0, 1, 0), "right_elbow", 1, -1),
         ("left_forearm", (1, 0, 0), "left_wrist", 2, 1),
         ("right_forearm", (1, 0, 0), "right_wrist", 2, 1),
         ("lumbar", (1, 0, 0), "nose", 0, 1),
