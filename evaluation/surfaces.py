@@ -34,7 +34,11 @@ def distance_to_surface_m(points_m: np.ndarray, vertices_m: np.ndarray, faces: n
         from scipy.spatial import KDTree
 
         return np.asarray(KDTree(vertices_m).query(points_m)[0])
-    scene = raycasting_scene([(vertices_m, faces)])
+    return distances_m(raycasting_scene([(vertices_m, faces)]), points_m)
+
+
+def distances_m(scene: o3d.t.geometry.RaycastingScene, points_m: np.ndarray) -> np.ndarray:
+    """(n,) metres from points (n, 3) to the nearest triangle of a scene."""
     return scene.compute_distance(_tensor(points_m, np.float32)).numpy().astype(np.float64)
 
 

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..scenegraph.graph_builder import GraphBuilder, GraphConfig
 from ..scenegraph.pair_features import PairFeatures
+from ..scenegraph.pair_measuring import compute_pair_features
 from ..scenegraph.scene_window import Entity, SceneWindow, ToolPath
 from ..scenegraph.vocabulary import FIXTURE, TRACK, ZONE
 from .rows import RelationRow
+from .surfaces import distances_m, raycasting_scene
 from .truth import ToolTruth, TrackTruth, Truth
 
 #: Points on surfaces: one to 1.6 x 1.6 cm, as many as this on small things all the same.
 POINTS_PER_M2, FEWEST_POINTS = 4_000, 1_000
 SEED = 20260102
+#: Gaps of points that are measured anew with triangles: about where a contact begins and ends.
+SHARP_M = (0.015, 0.085)
 
 Blind = Callable[[str, int], bool]
 """(camera_id, time_ns) -> whether that camera is taken to see nothing then."""
@@ -38,6 +42,70 @@ def relations_of(
         for row in builder.finish()
     )
     return rows, builder.measured
+
+
+def true_features(truth: Truth, blind: Blind | None = None) -> PairFeatures:
+    """The measures of all pairs through a whole recording; small gaps are those of the exact surfaces.
+
+    Args:
+        truth: with tracks, people, tools, fixtures, and a folder with shapes.
+        blind: cameras that see nothing at some times.
+    """
+    window = true_window(truth, blind)
+    features = compute_pair_features(window)
+    return replace(features, gap_m=exact_gaps_m(truth, window, features))
+
+
+def exact_gaps_m(truth: Truth, window: SceneWindow, features: PairFeatures) -> np.ndarray:
+    """(T, P) the gaps of some measures, those about a contact from points to triangles instead of points to points."""
+    tracks, gap_m = list((truth.tracks or {}).values()), features.gap_m.copy()
+    columns = {pair: p for p, pair in enumerate(_pairs(features))}
+    once = [p for (a, b), p in columns.items() if b < len(tracks) and a < b]
+    near = (features.gap_m >= SHARP_M[0]) & (features.gap_m <= SHARP_M[1])
+    for instant in np.flatnonzero(near[:, once].any(axis=1)).tolist():
+        meshes: dict[int, _Mesh] = {}
+        for p in (p for p in once if near[instant, p]):
+            a, b = int(features.subject_index[p]), int(features.object_index[p])
+            for index in (a, b):
+                if index not in meshes:
+                    meshes[index] = _Mesh(truth, tracks[index], window.surface_m(instant, index), instant)
+            exact_m = min(gap_m[instant, p], meshes[a].reach_m(meshes[b]), meshes[b].reach_m(meshes[a]))
+            gap_m[instant, [p, columns[b, a]]] = exact_m
+    return gap_m
+
+
+def _pairs(features: PairFeatures) -> list[tuple[int, int]]:
+    return list(zip(features.subject_index.tolist(), features.object_index.tolist(), strict=True))
+
+
+class _Mesh:
+    """A true surface at an instant: points on it, and its triangles, which are searched when first asked for."""
+
+    def __init__(self, truth: Truth, track: TrackTruth, points_m: np.ndarray, instant: int) -> None:
+        self._truth, self._track, self._points_m, self._instant = truth, track, points_m, instant
+        self._scene = None
+
+    def reach_m(self, other: _Mesh) -> float:
+        """The smallest distance from points of the other to these triangles; infinite without triangles."""
+        shape = self._triangles()
+        if shape is None:
+            return np.inf
+        vertices_m, faces = shape
+        low_m, high_m = vertices_m.min(axis=0) - SHARP_M[1], vertices_m.max(axis=0) + SHARP_M[1]
+        close = ((other._points_m >= low_m) & (other._points_m <= high_m)).all(axis=1)
+        if not close.any():
+            return np.inf
+        self._scene = self._scene or raycasting_scene([(vertices_m, faces)])
+        return float(distances_m(self._scene, other._points_m[close]).min())
+
+    def _triangles(self) -> tuple[np.ndarray, np.ndarray] | None:
+        tool = (self._truth.tools or {}).get(self._track.track_id)
+        if tool is None:
+            return self._truth.body(self._track.track_id, self._instant)
+        shape = self._truth.tool_shape(self._track.track_id, self._track.label)
+        if shape is None:
+            return None
+        return shape[0] @ tool.rotation[self._instant].T + tool.translation_m[self._instant], shape[1]
 
 
 def true_window(truth: Truth, blind: Blind | None = None) -> SceneWindow:

@@ -64,24 +64,29 @@ class Grips:
         palm_m, slip_m_s = (np.take_along_axis(array, side, axis=-1)[..., 0] for array in (self.palm_m, self.slip_m_s))
         return palm_m, slip_m_s
 
-    def lead_m(self) -> np.ndarray:
-        """(T, H, K) by how much the hand of each is better at the thing than that of anybody else.
-
-        How well a hand is at a thing is its distance and the way that it slips in half a second.
-        """
-        palm_m, slip_m_s = self.best()
-        farness_m = palm_m + SLIP_COUNTS_S * slip_m_s
-        lead_m = np.full_like(farness_m, np.inf)
+    def others_m(self) -> np.ndarray:
+        """(T, H, K) how far the best hand of anybody else is from holding the thing, infinite where nobody is known."""
+        farness_m = farness(*self.best())
+        others_m = np.full_like(farness_m, np.inf)
         for person in range(farness_m.shape[1]):
             others = np.delete(farness_m, person, axis=1)
             if others.shape[1]:
-                lead_m[:, person] = np.fmin.reduce(others, axis=1) - farness_m[:, person]
-        return np.where(np.isnan(farness_m), np.nan, np.where(np.isnan(lead_m), np.inf, lead_m))
+                others_m[:, person] = np.fmin.reduce(others, axis=1)
+        return np.where(np.isnan(others_m), np.inf, others_m)
+
+    def lead_m(self) -> np.ndarray:
+        """(T, H, K) by how much the hand of each is nearer to holding the thing than that of anybody else."""
+        return self.others_m() - farness(*self.best())
 
     def at(self, instants: slice) -> Grips:
         """The same at some instants."""
         cut = {item.name: getattr(self, item.name)[instants] for item in fields(self) if item.name != "numbers"}
         return replace(self, **cut)
+
+
+def farness(palm_m: np.ndarray, slip_m_s: np.ndarray) -> np.ndarray:
+    """(...) metres that a hand is from holding a thing: its distance, and the way that it slips in half a second."""
+    return palm_m + SLIP_COUNTS_S * slip_m_s
 
 
 def grips(window: SceneWindow, motion: BodyMotion) -> Grips:
@@ -232,6 +237,25 @@ def help_distances_m(
     best[works] = np.inf
     unknown = np.asarray(np.isnan(palm_gap_m).all(axis=-1))
     return np.where(unknown[:, :, None] | unknown[:, None, :], np.nan, best)
+
+
+def nearest_tools_m(tip_gap_m: np.ndarray, seen: np.ndarray, labels: list[str]) -> Mapping[str, np.ndarray]:
+    """By action, (T, B) how near to each of B things any tool for it may be, whoever holds it.
+
+    It is 0 where such a tool is there and nobody sees where, infinite where there is none.
+
+    Args:
+        tip_gap_m: (T, K, B) from each working point to each surface, NaN where the tool or the thing is not there.
+        seen: (T, K) whether a camera sees the tool.
+        labels: the classes of the K things.
+    """
+    could_be_m = np.where(seen[..., None] | np.isnan(tip_gap_m), tip_gap_m, 0.0)
+    found = {}
+    for action, tools in WORK_TOOLS.items():
+        columns = [column for column, label in enumerate(labels) if label in tools]
+        nearest_m = least(np.moveaxis(could_be_m[:, columns], 1, -1))
+        found[action] = np.where(np.isnan(nearest_m), np.inf, nearest_m)
+    return found
 
 
 def least(distances_m: np.ndarray) -> np.ndarray:

@@ -14,6 +14,9 @@ from .vocabulary import FIXTURE, groups_of
 
 #: What an unseen person might do at most, m/s.
 FASTEST_M_S = 9.0
+#: Nobody unseen has a thing that somebody else is seen to be so near to holding.
+TAKEN_M = 0.06
+SIGHTS = ("subject_observed", "object_observed")
 LENGTHS = ("gap_m", "center_distance_m", "away_m", "palm_m", "free_hand_m", "free_hands_m", "help_m")
 """Measures that may be so much less where the two stand so much nearer."""
 
@@ -42,7 +45,7 @@ class PairFeatures:
         depth_m: (T, P) how deep the subject's centre lies in the zone, negative outside; zones only.
         present: (T, P) whether both exist.
         observed: (T, P) whether both exist and each was measured by some camera.
-        subject_observed: (T, P) whether the subject was.
+        subject_observed, object_observed: (T, P) whether the one was, and the other.
         inside_share: (T, P) share of the subject's surface in the box of the object; fixtures and trays only.
         inside_slope_per_m: (T, P) the most by which that share can change per metre of motion.
         away_m: (T, P) from the subject's place to the object's point, on the floor; of people, as all that follow.
@@ -52,7 +55,7 @@ class PairFeatures:
         trunk_rad: (T, P) angle of the subject's trunk above the level plane.
         palm_m: (T, P) from the subject's palm to the thing; of the better hand, see hand_work.
         slip_m_s: (T, P) speed of that hand in the frame of the thing.
-        lead_m: (T, P) by how much that hand is better at the thing than anybody else's, see hand_work.
+        others_m: (T, P) how far anybody else's hand is from holding the thing, see hand_work.
         rest_m: (T, P) from the thing to the nearest fixture or patient.
         thing_m_s: (T, P) speed of the thing.
         free_hand_m: (T, P) from the nearer palm that holds nothing to a patient or fixture; infinite with none free.
@@ -60,6 +63,7 @@ class PairFeatures:
         stir_m_s: (T, P) mean speed of the nearer one over a second.
         rival_m: (T, P) from that hand to the nearest fixture, where the object is a patient, or the other way round.
         help_m: (T, P) from the subject's palm to where the object works on a patient; infinite where she does not.
+        could_be_m: by action, (T, P) the same for the nearest tool for it, whoever holds it; 0 where nobody sees one.
         work_m: by action, (T, P) from the tip of a tool for it, in the subject's hand, to the object's surface.
         bodies, tools: the numbers of the entities that have joints, and that have a path as rigid things.
         has_tips: whether any of these has a working point.
@@ -80,6 +84,7 @@ class PairFeatures:
     present: np.ndarray
     observed: np.ndarray
     subject_observed: np.ndarray = field(default_factory=_blank)
+    object_observed: np.ndarray = field(default_factory=_blank)
     inside_share: np.ndarray = field(default_factory=_blank)
     inside_slope_per_m: np.ndarray = field(default_factory=_blank)
     away_m: np.ndarray = field(default_factory=_blank)
@@ -89,7 +94,7 @@ class PairFeatures:
     trunk_rad: np.ndarray = field(default_factory=_blank)
     palm_m: np.ndarray = field(default_factory=_blank)
     slip_m_s: np.ndarray = field(default_factory=_blank)
-    lead_m: np.ndarray = field(default_factory=_blank)
+    others_m: np.ndarray = field(default_factory=_blank)
     rest_m: np.ndarray = field(default_factory=_blank)
     thing_m_s: np.ndarray = field(default_factory=_blank)
     free_hand_m: np.ndarray = field(default_factory=_blank)
@@ -98,6 +103,7 @@ class PairFeatures:
     rival_m: np.ndarray = field(default_factory=_blank)
     help_m: np.ndarray = field(default_factory=_blank)
     work_m: Mapping[str, np.ndarray] = field(default_factory=dict)
+    could_be_m: Mapping[str, np.ndarray] = field(default_factory=dict)
     bodies: frozenset[int] = frozenset()
     tools: frozenset[int] = frozenset()
     has_tips: bool = False
@@ -108,11 +114,12 @@ class PairFeatures:
             array = getattr(self, item.name)
             if isinstance(array, np.ndarray):
                 if array.ndim == 1 and item.name not in ("times_ns", "subject_index", "object_index"):
-                    array = self.observed if item.name == "subject_observed" else np.full(shape, np.nan)
+                    array = self.observed if item.name in SIGHTS else np.full(shape, np.nan)
                 view = array.view()
                 view.flags.writeable = False
                 object.__setattr__(self, item.name, view)
         object.__setattr__(self, "work_m", MappingProxyType(dict(self.work_m)))
+        object.__setattr__(self, "could_be_m", MappingProxyType(dict(self.could_be_m)))
 
     @property
     def num_pairs(self) -> int:
@@ -147,7 +154,7 @@ class PairFeatures:
 
     def scaled(self, factor: float, but: Collection[str] = ()) -> PairFeatures:
         """All measures times a factor, except those named, and who is there and seen."""
-        skip = {*but, "present", "observed", "subject_observed"}
+        skip = {*but, "present", "observed", *SIGHTS}
         arrays = self._each(lambda array: array * factor if array.dtype != bool else array)
         return replace(self, **{name: array for name, array in arrays.items() if name not in skip})
 
@@ -158,7 +165,9 @@ class PairFeatures:
         changed: dict[str, Any] = {
             name: change(array) for name, array in arrays.items() if isinstance(array, np.ndarray)
         }
-        return {**changed, "work_m": {action: change(array) for action, array in self.work_m.items()}}
+        for name in ("work_m", "could_be_m"):
+            changed[name] = {action: change(array) for action, array in getattr(self, name).items()}
+        return changed
 
     def loosened(self, reach_m: np.ndarray) -> PairFeatures:
         """What could be measured at best if the two stood up to `reach_m` (T, P) elsewhere: nearer, deeper, on top.
@@ -173,15 +182,16 @@ class PairFeatures:
             trunk_rad=np.where(turned, np.pi / 2, self.trunk_rad),
             approach_m_s=np.where(free, np.where(turned, FASTEST_M_S, self.stride_m_s), self.approach_m_s),
             slip_m_s=np.where(free, 0.0, self.slip_m_s),
-            lead_m=np.where(free, np.inf, self.lead_m),
-            thing_m_s=np.where(free, FASTEST_M_S, self.thing_m_s),
+            others_m=np.where(free, np.where(self.others_m <= TAKEN_M, -FASTEST_M_S, np.inf), self.others_m),
+            thing_m_s=np.where(free & ~self.object_observed, FASTEST_M_S, self.thing_m_s),
+            rest_m=np.where(free & ~self.object_observed, np.inf, self.rest_m),
             stir_m_s=np.where(free, FASTEST_M_S, self.stir_m_s),
             stride_m_s=np.where(free, 0.0, self.stride_m_s),
             help_m=np.where(free, 0.0, self.help_m),
             free_hand_m=np.where(free, 0.0, self.free_hand_m),
             free_hands_m=np.where(free, 0.0, self.free_hands_m),
             rival_m=np.where(free, np.inf, self.rival_m),
-            work_m={action: np.where(free, 0.0, array) for action, array in self.work_m.items()},
+            work_m={action: np.where(free, self.could_be_m[action], array) for action, array in self.work_m.items()},
         )
 
     def tightened(self, reach_m: np.ndarray) -> PairFeatures:
@@ -196,7 +206,7 @@ class PairFeatures:
             help_m=np.where(free, np.inf, self.help_m),
             free_hand_m=np.where(free, np.inf, self.free_hand_m),
             free_hands_m=np.where(free, np.inf, self.free_hands_m),
-            lead_m=np.where(free, -np.inf, self.lead_m),
+            others_m=np.where(free, -np.inf, self.others_m),
             work_m={action: np.where(free, np.inf, array) for action, array in self.work_m.items()},
         )
 

@@ -17,6 +17,7 @@ from .hand_work import (
     grips,
     help_distances_m,
     least,
+    nearest_tools_m,
     tools_in_hand,
     work_distances_m,
 )
@@ -52,7 +53,7 @@ def compute_pair_features(window: SceneWindow) -> PairFeatures:
         **{name: array + nothing for name, array in _support(window, here, subject, other).items()},
     }
     facing = _whereabouts(window, motion, now, center, subject, other)
-    at_work, work_m = _hand_measures(window, hands, surfaces, subject, other)
+    at_work, work_m, could_be_m = _hand_measures(window, hands, surfaces, subject, other)
     return PairFeatures(
         times_ns=window.times_ns[now],
         entities=window.entities,
@@ -67,6 +68,8 @@ def compute_pair_features(window: SceneWindow) -> PairFeatures:
         **measures,
         **{name: array + nothing for name, array in (facing | at_work).items()},
         work_m={action: array + nothing for action, array in work_m.items()},
+        could_be_m={action: array + nothing for action, array in could_be_m.items()},
+        object_observed=pair_present & observed[:, other],
     )
 
 
@@ -174,14 +177,15 @@ class _Hands:
 
 def _hand_measures(
     window: SceneWindow, hands: _Hands, surfaces: SurfaceMeasures, subject: np.ndarray, other: np.ndarray
-) -> tuple[Columns, dict[str, np.ndarray]]:
+) -> tuple[Columns, Columns, Columns]:
+    """Measures by name, then by action: where the tool in hand works, and where any tool for it could at best."""
     shape = surfaces.gap_m.shape
-    at_things = ("palm_m", "slip_m_s", "lead_m", "rest_m", "thing_m_s")
+    at_things = ("palm_m", "slip_m_s", "others_m", "rest_m", "thing_m_s")
     names = (*at_things, "free_hand_m", "free_hands_m", "stir_m_s", "rival_m", "help_m")
     found: dict[str, np.ndarray] = {name: np.full(shape, np.nan) for name in names}
     motion, held = hands.motion, hands.held.at(hands.now)
     if not len(motion.numbers):
-        return found, {}
+        return found, {}, {}
     targets = [*hands.patients, *window.boxes]
     palm_gap_m, tip_gap_m = _target_distances(window, hands, surfaces, targets)
     rest_m = _rest_m(window, held, surfaces, subject, other, tuple(window.boxes))
@@ -198,19 +202,20 @@ def _hand_measures(
         motion.palm_m[hands.now], to_patient_m, ~armed, at_work, in_hand, held.tip_m,
         least(tip_gap_m[..., : len(hands.patients)]),
     )  # fmt: skip
-    (palm_m, slip_m_s), lead_m = held.best(), held.lead_m()
+    (palm_m, slip_m_s), others_m = held.best(), held.others_m()
     person, thing, target = (
         {number: column for column, number in enumerate(numbers)}
         for numbers in (motion.numbers.tolist(), held.numbers.tolist(), targets)
     )
-    work_m = {action: np.full(shape, np.nan) for action in work} if len(held.numbers) else {}
+    tools_m = nearest_tools_m(tip_gap_m, window.observed[hands.now][:, held.numbers], labels)
+    work_m, could_be_m = ({action: np.full(shape, np.nan) for action in work} for _ in range(2))
     for column, (a, b) in enumerate(zip(subject.tolist(), other.tolist(), strict=True)):
         if a not in person:
             continue
         h = person[a]
         if b in thing:
             k = thing[b]
-            told = (palm_m[:, h, k], slip_m_s[:, h, k], lead_m[:, h, k], support_m[:, k], held.thing_m_s[:, k])
+            told = (palm_m[:, h, k], slip_m_s[:, h, k], others_m[:, h, k], support_m[:, k], held.thing_m_s[:, k])
             for name, array in zip(at_things, told, strict=True):
                 found[name][:, column] = array
         if b in target:
@@ -219,11 +224,12 @@ def _hand_measures(
             found["free_hands_m"][:, column] = free.farthest_m[place]
             found["stir_m_s"][:, column] = free.stir_m_s[place]
             found["rival_m"][:, column] = free.rival_m[place]
-            for action, array in work_m.items():
-                array[:, column] = work[action][place]
+            for action in work:
+                work_m[action][:, column] = work[action][place]
+                could_be_m[action][:, column] = tools_m[action][:, target[b]]
         if b in person:
             found["help_m"][:, column] = helping[:, h, person[b]]
-    return found, work_m
+    return found, work_m, could_be_m
 
 
 def _target_distances(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .hand_work import farness
 from .pair_features import PairFeatures
 from .predicate import ENTER_SCORE, EXIT_SCORE, grade, grade_by
 from .vocabulary import PREDICATES
@@ -32,7 +33,8 @@ def holding(features: PairFeatures) -> Graded:
     slips = thresholds["slip_m_s"]
     exit_m_s = np.where(features.rest_m <= thresholds["rest_m"].exit, STILL_HAND_M_S, slips.exit)
     steady = grade(features.slip_m_s, slips.enter, exit_m_s)
-    leads = grade_by(thresholds["lead_m"], features.lead_m)
+    lead_m = features.others_m - farness(features.palm_m, features.slip_m_s)
+    leads = grade_by(thresholds["lead_m"], lead_m)
     off = grade_by(thresholds["rest_m"], features.rest_m)
     moves = grade_by(thresholds["thing_m_s"], features.thing_m_s)
     begins = np.maximum(np.maximum(off, moves), (ENTER_SCORE + EXIT_SCORE) / 2)

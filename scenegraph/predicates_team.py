@@ -46,23 +46,30 @@ def handovers(intervals: Sequence[Interval], span: Derivation) -> list[Interval]
 
 
 def _handed(before: Sequence[Interval], taken: Interval, rests: Iterable[Interval], span: Derivation) -> list[Interval]:
-    """The handover that a holding begins, if any; unknown where either side is."""
-    others = [row for row in before if row.subject_id != taken.subject_id]
-    own = [row for row in before if row.subject_id == taken.subject_id]
+    """The handover that a holding begins, if any; unknown where either side is, or a third hand may have been between.
+
+    Args:
+        before: the earlier holdings of the same thing.
+        taken: the one that begins.
+        rests: when the thing lay on a fixture.
+        span: the recording.
+    """
+    in_time = [row for row in before if taken.begin_ns - row.end_ns <= HANDED_WITHIN_NS]
+    others = [row for row in in_time if row.subject_id != taken.subject_id]
+    sure = [row for row in others if row.state is TruthState.TRUE]
     if not others:
         return []
-    giver = max(others, key=lambda row: (row.end_ns, row.begin_ns))
-    in_time = taken.begin_ns - giver.end_ns <= HANDED_WITHIN_NS
-    regained = bool(own) and max(row.end_ns for row in own) > giver.end_ns
-    between = (min(giver.end_ns, taken.begin_ns), taken.begin_ns)
-    laid = any(row.begin_ns < between[1] and row.end_ns > between[0] for row in rests)
-    if not in_time or laid or regained:
+    giver = max(sure or others, key=lambda row: (row.end_ns, row.begin_ns))
+    regained = any(row.subject_id == taken.subject_id and row.end_ns > giver.end_ns for row in in_time)
+    laid = any(row.begin_ns < taken.begin_ns and row.end_ns > giver.end_ns for row in rests)
+    if laid or regained:
         return []
     event = replace(
         taken, subject_id=giver.subject_id, predicate="handover", object_id=taken.subject_id, evidence={},
         end_ns=min(taken.begin_ns + span.length_ns, span.end_ns),
     )  # fmt: skip
-    if taken.state is TruthState.TRUE and giver.state is TruthState.TRUE:
+    third = any(row is not giver and row.end_ns > giver.end_ns for row in others if giver.end_ns < taken.begin_ns)
+    if taken.state is giver.state is TruthState.TRUE and not third:
         return [event]
     end_ns = min(max(taken.end_ns, event.end_ns), span.end_ns)
     return [replace(event, state=TruthState.UNKNOWN, end_ns=end_ns)]
