@@ -1,15 +1,18 @@
 """ortwin detect: from a recording's pictures to keypoints that ortwin lift takes."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from ortwin.capture.camera import CameraRig
 from ortwin.capture.errors import InputError
 from ortwin.capture.storage import open_recording
 from ortwin.cli.app import run
 from ortwin.reconstruction import estimators
 from ortwin.reconstruction.detections import Detection
+from ortwin.reconstruction.dynamic_mask import DynamicMask, MaskConfig
 from ortwin.reconstruction.keypoint_io import read_keypoints
 from ortwin.reconstruction.picture_people import people_in_pictures
 
@@ -104,3 +107,31 @@ def test_a_recording_without_colour_is_refused(recording, monkeypatch):
     monkeypatch.setattr(type(opened), "has_stream", lambda self, name, stream: stream != "color")
     with pytest.raises(InputError, match="no colour"):
         people_in_pictures(opened, Middle())
+
+
+def test_with_masks_pictures_are_looked_at_where_something_moves(recording, monkeypatch):
+    opened = open_recording(recording)
+    name = next(iter(opened.cameras))
+    lens = opened.cameras[name].color
+    deep = replace(opened.rig[name], depth=lens)
+    depth_raw = np.full((lens.height_px, lens.width_px), 3000, np.uint16)
+    depth_raw[10:30, 20:40] = 1500
+    limits = np.full_like(depth_raw, 2000)
+    mask = DynamicMask(limits, limits, np.zeros_like(limits), MaskConfig())
+    asked = []
+
+    class Asked(Middle):
+        def estimate(self, pictures):
+            asked.extend(pictures)
+            return super().estimate(pictures)
+
+    monkeypatch.setattr(
+        type(opened), "depth_counts", lambda self, camera, position: depth_raw if position == 0 else None
+    )
+    people_in_pictures(opened, Asked(), rig=CameraRig({name: deep}), masks={name: mask})
+    mine = [picture.regions for picture in asked if picture.camera_id == name]
+    assert mine[1:] == [None] * (len(mine) - 1)  # where depth is absent he may be anywhere
+    (region,) = mine[0]
+    assert (region.left_px, region.top_px) <= (20, 10)
+    assert (region.right_px, region.bottom_px) >= (40, 30)
+    assert all(picture.regions is None for picture in asked if picture.camera_id != name)
