@@ -173,7 +173,7 @@ def _split_rest(points: MovingPoints, head_m: np.ndarray, config: ClusterConfig)
     away_m = np.linalg.norm(points.points_m[:, :2] - head_m[:2], axis=1)
     if not _is_other(points.take(away_m > config.arm_reach_m), config):
         return [(points, True)]
-    pieces = _pieces(points.points_m, config.touch_m)
+    pieces = loose_pieces(points.points_m, config.touch_m)
     mean_m = np.bincount(pieces, away_m) / np.maximum(np.bincount(pieces), 1)
     trunk = np.bincount(pieces, away_m < TRUNK_RADIUS_M) > 0
     other = ((mean_m > config.arm_reach_m) & ~trunk)[pieces]
@@ -194,7 +194,7 @@ def _is_other(points: MovingPoints, config: ClusterConfig) -> bool:
     return bool((high_m - low_m).min() >= ARM_WIDTH_M)
 
 
-def _pieces(points_m: np.ndarray, touch_m: float) -> np.ndarray:
+def loose_pieces(points_m: np.ndarray, touch_m: float) -> np.ndarray:
     """(n,) the number of the piece to which each point belongs; pieces are apart by more than about `touch_m`."""
     from scipy import ndimage
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..capture.arrays import PointList
 from . import _person_points_kernel as kernel
+from .clusters import loose_pieces
 from .pose_fit import BodyFit
 from .pose_prior import SECTORS, load_pose_prior
 from .skeleton import JOINT, NUM_JOINTS
@@ -56,15 +57,21 @@ class PointFitConfig:
         tempering: the evidence counts as this share when Gaussians are averaged.
         doubt_m: standard deviation per axis of where a joint lies in a body whose surface is known.
         turn_share: how fast it is forgotten in which direction somebody faced, per instant.
+        touch_m: points nearer than about this hang together.
+        trunk_m, arm_m: what hangs together reaches so near below the head, or lies within this distance on the
+            average, if it is his.
     """
 
     tip_sigma_m: float = 0.12
     cloth_m: float = 0.012
     freedom: float = 3.0
-    area_m2: float = 0.012
+    area_m2: float = 0.04
     tempering: float = 0.5
-    doubt_m: float = 0.03
+    doubt_m: float = 0.045
     turn_share: float = 0.05
+    touch_m: float = 0.05
+    trunk_m: float = 0.25
+    arm_m: float = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,6 +164,18 @@ def capsule_body(cloth_m: float) -> CapsuleBody:
     )  # fmt: skip
 
 
+def without_strays(points_m: PointList, head_m: np.ndarray, config: PointFitConfig) -> np.ndarray:
+    """(n,) bool: the points (n, 3) that hang together with the trunk below a head, or lie near to it.
+
+    The rest is the hands of whoever stands opposite, or the edge of a table: a fit would stretch its arms for them.
+    """
+    away_m = np.linalg.norm(points_m[:, :2] - head_m[:2], axis=1)
+    piece = loose_pieces(points_m, config.touch_m)
+    count = np.maximum(np.bincount(piece), 1)
+    own = (np.bincount(piece, away_m < config.trunk_m) > 0) | (np.bincount(piece, away_m) / count < config.arm_m)
+    return own[piece]
+
+
 def fit_points(
     points_m: PointList, head_m: np.ndarray, config: PointFitConfig, facing: np.ndarray | None = None
 ) -> tuple[BodyFit, np.ndarray]:
@@ -173,7 +192,7 @@ def fit_points(
     """
     prior, body = load_pose_prior(), capsule_body(config.cloth_m)
     place_m = np.array([head_m[0], head_m[1], 0.0])
-    points = points_m.astype(np.float64) - place_m
+    points = points_m[without_strays(points_m, head_m, config)].astype(np.float64) - place_m
     size = prior.basis_m.shape[-1]
     per_sector = len(prior.log_weight) // SECTORS
     expected = np.zeros(SECTORS) if facing is None else facing

@@ -222,7 +222,7 @@ def _moves(head_m: np.ndarray, samples: Sequence[MovingPoints], config: StillPeo
         near = np.linalg.norm(off_m[:, :2], axis=1) < config.motion_reach_m
         near &= (off_m[:, 2] > -below_m) & (off_m[:, 2] < above_m)
         often += float(points.area_m2[near].sum()) >= config.motion_area_m2
-    return often >= config.motion_share * len(samples)
+    return often > 0 and often >= config.motion_share * len(samples)
 
 
 def _seen_through(
