@@ -14,7 +14,8 @@ from ortwin.datasets.simulated_or.room import TableTop
 from ortwin.evaluation.surfaces import raycasting_scene
 from ortwin.reconstruction.body_model import anny_adult
 from ortwin.reconstruction.body_pose import pose_meshes
-from ortwin.reconstruction.patient import PatientConfig, fit_patient
+from ortwin.reconstruction.patient import fit_patient
+from ortwin.reconstruction.patient_field import PatientConfig
 from ortwin.reconstruction.patient_surface import TableGlance, table_frame, table_surfaces
 from ortwin.reconstruction.state import OrientedBox
 from scipy.ndimage import maximum_filter
