@@ -136,17 +136,25 @@ class Twin:
         """All that can be asked about, as queries read it."""
         return QuerySources(
             lambda: whole_relations(self.relations), self.nodes, positions=lambda: self.positions,
-            streams=lambda: self.streams, phases=lambda: phases_table(self.phases or ()), specs=self._specs(),
-            name=self.path.stem,
+            streams=lambda: self.streams, phases=lambda: phases_table(self.phases or ()), procedures=self._span,
+            specs=self._specs(), name=self.path.stem,
         )  # fmt: skip
 
-    def _specs(self) -> dict[str, PredicateSpec]:
+    def _span(self) -> pa.Table:
+        """When the recording begins and ends, whether or not anything was found in it."""
+        import pyarrow as pa
+
+        first, last = (self.archive.span_ns("tracks", number) for number in (0, self.num_segments - 1))
+        return pa.table({"begin_ns": [first[0]], "end_ns": [last[1]]})
+
+    def _specs(self) -> dict[str, PredicateSpec] | None:
         """The predicates that were measured: of any other the twin must not say that it never held.
 
-        All of them where nobody wrote down which, or where there was nothing to measure.
+        None, for all, where nobody wrote down which, or where there was nothing to measure.
         """
-        specs = load_predicates()
-        return {name: specs[name] for name in specs if name in self.measured} if self.measured else dict(specs)
+        return (
+            {name: spec for name, spec in load_predicates().items() if name in self.measured} if self.measured else None
+        )
 
     def at(self, time_ns: int) -> SceneGraph:
         """The scene graph at an instant, rig clock."""

@@ -40,6 +40,15 @@ def test_a_stream_comes_is_listed_and_goes(twin, vitals, capsys):
     assert run(["verify", str(twin)]) == ExitCode.OK
 
 
+def test_a_stream_answers_questions(twin, vitals, capsys):
+    line = ["stream", "add", str(twin), str(vitals), "--clock", "start", "--name", "spo2", "--unit", "%"]
+    assert run([*line, "--value-column", "spo2"]) == ExitCode.OK
+    capsys.readouterr()
+    assert run(["query", str(twin), 'stream("spo2") < 92', "--json"]) == ExitCode.OK
+    rows = [(row["begin_s"], row["end_s"], row["state"]) for row in told(capsys)["rows"]]
+    assert rows == [(0.4, 0.8, "true"), (0.8, rows[-1][1], "unknown")]
+
+
 def test_a_stream_outlives_a_fresh_build(twin, vitals):
     line = ["stream", "add", str(twin), str(vitals), "--clock", "start", "--name", "robot", "--value-column", "robot"]
     assert run(line) == ExitCode.OK
