@@ -92,7 +92,9 @@ def _write_procedure(library: Path, procedure: Procedure) -> IndexedProcedure:
         tables = {name: _named(table, procedure.name) for name, table in found.items() if table is not None}
         tables["relations"] = tables["relations"].sort_by(RELATIONS_ORDER)
         begin_ns, end_ns = _span(_table(sources, "procedures"), tables)
-        facts = {"num_relations": tables["relations"].num_rows, "num_nodes": tables["nodes"].num_rows}
+        measured = None if sources.specs is None else sorted(sources.specs)
+        counts = {"num_relations": tables["relations"].num_rows, "num_nodes": tables["nodes"].num_rows}
+        facts = {**counts, "measured": measured}
         with SegmentWriter(folder, begin_ns, end_ns, facts) as segment:
             for name, table in tables.items():
                 segment.write(f"{name}.parquet", table_to_bytes(table, rows=OWN_ROWS))
@@ -171,12 +173,18 @@ def _write_catalog(library: Path, rows: Sequence[IndexedProcedure]) -> str:
             "procedure": pa.array([row.name for row in rows], pa.string()),
             "begin_ns": pa.array([row.begin_ns for row in rows], pa.int64()),
             "end_ns": pa.array([row.end_ns for row in rows], pa.int64()),
+            "measured": pa.array([_measured(library, row.key) for row in rows], pa.list_(pa.string())),
         }
         with SegmentWriter(folder) as segment:
             segment.write("procedures.parquet", table_to_bytes(pa.table(spans)))
             for name in ("nodes", "phases"):
                 segment.write(f"{name}.parquet", table_to_bytes(_concatenated(library, keys, name)))
     return key
+
+
+def _measured(library: Path, key: str) -> list[str] | None:
+    """The predicates that a recording could tell; None where nobody wrote them down."""
+    return (read_manifest(library / "procedures" / key).facts or {}).get("measured")
 
 
 def _concatenated(library: Path, keys: Sequence[str], name: str) -> pa.Table:

@@ -92,7 +92,9 @@ def settle(statement: Statement, sql: str, variables: Sequence[str]) -> Rows:
         f"ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), {LONG_AGO_NS * 2}) < begin_ns AS is_apart "
         f"FROM ({sql}) WHERE begin_ns < end_ns"
     )
-    numbered = f"SELECT {keys}, begin_ns, end_ns, score, count_if(is_apart) {over} ROWS UNBOUNDED PRECEDING) AS piece"
+    # Of several rows with the same borders the one that begins a piece must be counted first.
+    counted = f"count_if(is_apart) {over}, is_apart DESC ROWS UNBOUNDED PRECEDING) AS piece"
+    numbered = f"SELECT {keys}, begin_ns, end_ns, score, {counted}"
     united = f"SELECT {keys}, min(begin_ns) AS begin_ns, max(end_ns) AS end_ns, max(score) AS score"
     step = statement.add("united", f"{united} FROM ({numbered} FROM ({reached})) GROUP BY {keys}, piece")
     return Rows(step, tuple(variables))

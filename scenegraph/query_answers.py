@@ -70,13 +70,13 @@ def _evidence(compiler: Compiler, tree: Expression, step: str, variables: tuple[
     keys = f"{keys_of(variables)}, begin_ns"
     parts = []
     for atom, positive, back_ns, ahead_ns in _atoms(tree, True, 0, 0):
-        doubtful = "" if positive else " AND f.state != 'true'"
+        doubtful = "" if positive else " AND NOT f.is_certain"
         shared = [name for name in variables_in_order(atom) if name in variables]
         parts.append(
             f"SELECT {keys_of(variables, 'a')}, a.begin_ns, struct_pack({fact}) AS fact "
             f"FROM {step} a JOIN {leaves.facts(atom)} f ON {same_keys(shared, 'a', 'f')} "
             f"AND f.begin_ns < a.end_ns + {ahead_ns} "
-            f"AND a.begin_ns - {back_ns} < f.end_ns{doubtful}"
+            f"AND a.begin_ns - {back_ns} < f.end_ns AND f.score IS NOT NULL{doubtful}"
         )
     if not parts:
         return statement.add("evidence", f"SELECT {keys}, [] AS evidence FROM {step} WHERE false")

@@ -5,7 +5,7 @@ Each gives SQL with the columns of query_algebra.py, not yet settled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..capture.errors import nearest_name
@@ -74,8 +74,34 @@ class Leaves:
             directions = [PLACES, PLACES[::-1]] if spec.symmetric and len(atom.terms) == 2 else [PLACES]
             columns = (*PLACES, "predicate", "state", *self.connection.evidence())
             rows = " UNION ALL ".join(self._facts(atom, spec, places, columns) for places in directions)
+            unmeasured = self.connection.unmeasured(atom.predicate)
+            if unmeasured:
+                rows += f" UNION ALL BY NAME {self._unmeasured(atom, spec, unmeasured)}"
             self.stored[asked] = self.statement.add("facts", rows)
         return self.stored[asked]
+
+    def _unmeasured(self, atom: Atom, spec: PredicateSpec, procedures: Sequence[str]) -> str:
+        """What nobody could measure, as unknown throughout, for all that a variable may be; no stored row says so."""
+        bind, bind_all = self.statement.bind, self.statement.bind_all
+        layers = (spec.domain | spec.range,) * 2 if spec.symmetric else (spec.domain, spec.range)
+        predicate = bind(atom.predicate)
+        tables, own, told = ["procedures u"], dict[str, str](), []
+        conditions = [
+            f"u.procedure IN (SELECT unnest({bind(list(procedures))}::VARCHAR[]))",
+            f"u.procedure NOT IN (SELECT procedure FROM relations WHERE predicate = {predicate})",
+        ]
+        for term, place, kinds in zip(atom.terms, PLACES, layers, strict=False):
+            if isinstance(term, Variable):
+                node = f"n_{place}"
+                tables.append(f"nodes {node}")
+                conditions += [f"{node}.procedure = u.procedure", f"{node}.layer IN {bind_all(sorted(kinds))}"]
+                conditions += [f"{node}.node_id {'=' if term.name in own else '!='} {other}" for other in own.values()]
+                own.setdefault(term.name, f"{node}.node_id")
+                told.append(f"{node}.node_id AS {place}")
+        columns = [f"{column} AS {column_of(name)}" for name, column in own.items()]
+        chosen = ", ".join(["u.procedure", *columns, "u.begin_ns", "u.end_ns", "false AS is_certain", *told,
+                            f"{predicate} AS predicate", "'unknown' AS state"])  # fmt: skip
+        return f"SELECT {chosen} FROM {', '.join(tables)} WHERE {' AND '.join(conditions)}"
 
     def _facts(self, atom: Atom, spec: PredicateSpec, places: tuple[str, ...], columns: tuple[str, ...]) -> str:
         bind = self.statement.bind

@@ -51,7 +51,7 @@ VIEWS: Mapping[str, Mapping[str, str]] = {
         "unit": "VARCHAR", "max_age_ns": "BIGINT",
     },
     "phases": {"procedure": "VARCHAR", "name": "VARCHAR", "begin_ns": "BIGINT", "end_ns": "BIGINT"},
-    "procedures": {"procedure": "VARCHAR", "begin_ns": "BIGINT", "end_ns": "BIGINT"},
+    "procedures": {"procedure": "VARCHAR", "begin_ns": "BIGINT", "end_ns": "BIGINT", "measured": "VARCHAR[]"},
 }  # fmt: skip
 
 
@@ -64,7 +64,8 @@ class QuerySources:
         positions: centres of what moves, world, metres, one row a thing and instant; None where nobody measured them.
         streams: samples of time series, as `streams.streams_table` tells them; None where there are none.
         phases: [begin_ns, end_ns) of each phase; None where nobody knows them.
-        procedures: when each recording begins and ends; None to take the first and last that the other tables tell.
+        procedures: when each recording begins and ends, and which predicates could be told of it, null for all; None
+            to take the first and last that the other tables tell.
         specs: what may be asked for, by name; None for what a twin measures. What the data tells beyond is known too.
         name: of the one recording, where the tables have no column `procedure`.
         folder: whose files may be read; those that a function names must lie below it.
@@ -170,6 +171,13 @@ class QueryConnection:
         sql = "SELECT predicate, bool_or(object = '') FROM relations GROUP BY predicate ORDER BY predicate"
         return {name: bool(alone) for name, alone in self.kept(sql, "relations")}
 
+    def unmeasured(self, predicate: str) -> list[str]:
+        """The recordings of which nobody could tell a relation."""
+        if "procedures" not in self.given:
+            return []
+        sql = "SELECT procedure, measured FROM procedures WHERE measured IS NOT NULL ORDER BY procedure"
+        return [name for name, measured in self.kept(sql, "procedures") if predicate not in measured]
+
     def kept(self, sql: str, *names: str) -> list[tuple]:
         """The rows of a statement over the named views, which is asked only once."""
         if sql not in self._kept:
@@ -231,8 +239,8 @@ class QueryConnection:
         ]
         told = " UNION ALL ".join(spans)
         self.database.execute(
-            "CREATE TEMP TABLE procedures AS SELECT procedure, min(begin_ns) AS begin_ns, max(end_ns) AS end_ns "
-            f"FROM ({told}) GROUP BY procedure ORDER BY procedure"
+            "CREATE TEMP TABLE procedures AS SELECT procedure, min(begin_ns) AS begin_ns, max(end_ns) AS end_ns, "
+            f"NULL::VARCHAR[] AS measured FROM ({told}) GROUP BY procedure ORDER BY procedure"
         )
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 from ortwin.capture.errors import ConfigError
 from ortwin.scenegraph.graph import TruthState
@@ -303,3 +304,41 @@ def test_a_plan_names_its_steps_and_holds_no_word_of_the_query_in_its_sql(sessio
     assert '"drill"' not in plan.sql
     assert "'drill'" in plan.describe()
     assert plan.sql.startswith("WITH ")
+
+
+def test_what_a_recording_of_a_library_could_not_measure_is_unknown_there():
+    relations, nodes = SceneGraphTimeline(NODES, FACTS).to_arrow()
+    both = [pa.concat_tables([table.append_column("procedure", pa.array([p] * table.num_rows)) for p in "ab"])
+            for table in (relations.filter(pa.compute.field("predicate") != "drilling"), nodes)]  # fmt: skip
+    spans_of = {"procedure": ["a", "b"], "begin_ns": [0, 0], "end_ns": [END_S * S] * 2}
+    measured = pa.array([["holding", "close_to", "touching"], None], pa.list_(pa.string()))
+    with QuerySession(
+        QuerySources(*both, procedures=pa.table({**spans_of, "measured": measured}), specs=SPECS)
+    ) as opened:
+
+        def told(text):
+            return [
+                (row["procedure"], row["begin_ns"] / S, row["end_ns"] / S, row["state"])
+                for row in opened.run(text).rows()
+            ]
+
+        assert told("drilling(_, patient)") == [("a", 0, END_S, "unknown")]
+        assert told("touching(?p, patient) and not drilling(?p, patient)") == [
+            ("a", 39, 46, "unknown"), ("b", 39, 46, "true")
+        ]  # fmt: skip
+        who = opened.run("drilling(?p, patient) and holding(?p, saw)").rows()
+        assert {(row["procedure"], row["p"], row["state"]) for row in who} == {
+            ("a", "person_1", "unknown"), ("a", "person_2", "unknown")
+        }  # fmt: skip
+        assert all(fact["predicate"] == "holding" for row in who for fact in row["evidence"])
+
+
+def test_rows_with_the_same_borders_are_one_interval():
+    """Many ties, in which a database may order rows differently each time."""
+    facts = [
+        fact(f"person_{who}", "holding", "drill", begin, begin + 2) for who in range(1, 4) for begin in range(0, 80, 2)
+    ]
+    tables = SceneGraphTimeline(NODES, tuple(facts)).to_arrow()
+    assert spans(run_query("holding(_, drill) and holding(_, _)", QuerySources(*tables, specs=SPECS))) == [
+        (0, 80, "true")
+    ]
