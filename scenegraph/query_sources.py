@@ -258,7 +258,7 @@ def locked_connection(files: Sequence[Path] = (), folder: Path | None = None) ->
     )
     for setting in (
         f"allowed_paths = [{named}]", f"allowed_directories = [{below}]", "temp_directory = ''",
-        f"memory_limit = '{MOST_MEMORY}'", "enable_external_access = false",
+        f"memory_limit = '{MOST_MEMORY}'", "parquet_metadata_cache = true", "enable_external_access = false",
         "python_enable_replacements = false", "autoload_known_extensions = false",
         "autoinstall_known_extensions = false", "lock_configuration = true",
     ):  # fmt: skip
