@@ -138,6 +138,21 @@ class SceneGraphTimeline:
         )
         return SceneGraphTimeline(tuple(nodes), tuple(clipped))
 
+    def filter(
+        self, subject: str | None = None, predicate: str | None = None, object: str | None = None
+    ) -> tuple[Interval, ...]:
+        """The intervals that fit, in their order; None fits all, a name its node, class or role.
+
+        The one-line filter of the field, `filter("head_surgeon", "holding")`; queries (query_engine.py) say more.
+        """
+        kinds = {node.node_id: {node.node_id, node.label, node.role} for node in self.nodes}
+        return tuple(
+            row for row in self.intervals
+            if (subject is None or subject in kinds.get(row.subject_id, {row.subject_id}))
+            and (predicate is None or predicate == row.predicate)
+            and (object is None or object in kinds.get(row.object_id, {row.object_id}))
+        )  # fmt: skip
+
     def changes(self) -> tuple[Change, ...]:
         """Everything that begins or ends, in order of time; at one time, ends come before begins."""
         return tuple(sorted(self._unsorted_changes(), key=lambda change: (change.time_ns, change.begins)))

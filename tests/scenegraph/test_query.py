@@ -222,3 +222,13 @@ def test_an_empty_twin_answers_with_no_rows():
     result = run_query("close_to(person, ?x)", QuerySources(relations, nodes))
     assert len(result) == 0
     assert result.table.schema.field("gap_m").type == pa.float32()
+
+
+def test_the_one_line_filter_of_the_field():
+    timeline = SceneGraphTimeline(NODES, ROWS)
+    assert len(timeline.filter()) == len(ROWS)
+    assert [row.object_id for row in timeline.filter("person_1", "close_to")] == ["operating_table", "person_2"]
+    assert [row.subject_id for row in timeline.filter(object="operating_table", predicate="close_to")] == [
+        "person_1", "person_2"
+    ]  # fmt: skip
+    assert timeline.filter("person_1", "touching") == ()
