@@ -2,7 +2,8 @@
 
     ORTWIN_TEST_DATA=... python benchmarks/bench_pose2sim.py [--every 2] [--keep DIR] [--pictures DIR]
 
-The calibration is Qualisys', as it is. There is no truth in space; what is printed, by person:
+Twice: with the calibration of Qualisys as it is, and with its cameras turned as the people whom they see say
+(`ortwin lift --turn-cameras`). There is no truth in space; what is printed, by person:
 
 instants            at how many of the instants he was there, and by how many cameras he was seen on the average
 returned            share of the 17 joints that were returned
@@ -36,6 +37,7 @@ from ortwin.reconstruction.estimators import EstimatorRequest, Picture, PoseEsti
 from ortwin.reconstruction.keypoint_cache import KeptAnswers
 from ortwin.reconstruction.lift import lift
 from ortwin.reconstruction.skeleton import BONES
+from ortwin.reconstruction.turned_cameras import turn_cameras
 
 FPS = 60
 NEAR_PX = 36.0
@@ -73,13 +75,32 @@ def session(folder: Path, estimator: PoseEstimator, options: argparse.Namespace)
     looked = time.process_time()
     instants = lift(sightings, rig)
     lifted = time.process_time()
+    given = summary(sightings, instants, rig)
+    rig, turns_deg = turn_cameras(sightings, instants, rig)
+    instants = lift(sightings, rig)
     if options.pictures is not None:
         draw(folder, rig, sightings, instants, options.pictures)
-    tracks = sorted({person.track_id for instant in instants for person in instant.people})
     return {
-        "people": len(tracks), "people_per_instant": sorted({len(instant.people) for instant in instants}),
         "s_per_picture": round((looked - begin) / (len(sightings) * len(rig.cameras)), 3),
         "ms_lift_per_instant": round(1000 * (lifted - looked) / len(sightings), 1),
+        "rig_as_it_is": given, "turned_by_deg": {name: round(turn, 2) for name, turn in turns_deg.items()},
+        "rig_turned": summary(sightings, instants, rig),
+    }  # fmt: skip
+
+
+def summary(sightings: Sequence[Sighting], instants: Sequence[LiftedInstant], rig: CameraRig) -> dict[str, Any]:
+    """The figures of all people together, and of each."""
+    tracks = sorted({person.track_id for instant in instants for person in instant.people})
+    off_px = np.concatenate(
+        [
+            offs_px(sighting, person, rig, person.joints_m)
+            for sighting, instant in zip(sightings, instants, strict=True)
+            for person in instant.people
+        ]
+    )
+    return {
+        "people": len(tracks), "people_per_instant": sorted({len(instant.people) for instant in instants}),
+        "rms_near_px": rms(off_px[off_px < NEAR_PX]), "near": round(float((off_px < NEAR_PX).mean()), 3),
         "by_person": {track: figures(track, sightings, instants, rig) for track in tracks},
     }  # fmt: skip
 

@@ -54,12 +54,12 @@ DYNAMIC_WING = {
     "dynamic_mask", "moving", "moving_points", "clusters", "cluster_repair", "follower", "tracking", "track_smoothing",
     "visibility", "surfaces", "dynamic_scene", "scene_tables", "skeleton", "detections", "keypoint_io", "pose_prior",
     "pose_fit", "matching", "person_tracks", "person_smoothing", "lift", "person_points",
-    "still_people", "people_stage", "body_paths", "body_tables",
+    "still_people", "people_stage", "body_paths", "body_tables", "keypoint_bodies",
     "body_model", "body_smpl", "body_limits", "body_pose", "body_descent", "body_evidence", "body_losses", "body_fit",
     "patient", "patient_field", "patient_surface", "render_terms", "render_raster",
     "estimators", "estimator_onnx", "model_files",
     "model_cards", "pose_networks", "keypoint_formats", "keypoint_cache", "picture_crops", "picture_people", "regions",
-    "bones", "free_joints",
+    "bones", "free_joints", "turned_cameras",
 }  # fmt: skip
 SHARED = {"__init__", "state", "depth_view", "threads"}
 
