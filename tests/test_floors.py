@@ -56,7 +56,7 @@ DYNAMIC_WING = {
     "pose_fit", "matching", "person_tracks", "person_smoothing", "lift", "person_points",
     "still_people", "people_stage", "body_paths", "body_tables", "keypoint_bodies",
     "body_model", "body_smpl", "body_limits", "body_pose", "body_descent", "body_evidence", "body_losses", "body_fit",
-    "patient", "patient_field", "patient_surface", "render_terms", "render_raster",
+    "patient", "patient_field", "patient_surface", "render_terms",
     "estimators", "estimator_onnx", "model_files",
     "model_cards", "pose_networks", "keypoint_formats", "keypoint_cache", "picture_crops", "picture_people", "regions",
     "bones", "free_joints", "turned_cameras",
