@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ACROSS_M = 1.08
 HALF_A_HAND_M = 0.025
+FINGERS_M = 0.055
+"""So far above a table are the palms of hands whose fingers are at work on it."""
 
 
 class Player(Limbs):
@@ -202,7 +204,7 @@ class Player(Limbs):
         half_m = box.extent_m / 2
         inside_m = np.sign(local[:2]) * np.maximum(half_m[:2] - 0.12, 0.0)
         local[:2] = np.clip(local[:2], -np.abs(inside_m), np.abs(inside_m))
-        local[2] = min(local[2], half_m[2] + 0.01)
+        local[2] = min(local[2], half_m[2] + FINGERS_M)
         contact_m = box.rotation @ local + box.center_m
         for_s = for_s * float(self.stage.rng.uniform(0.85, 1.15))
         aside = sweep_m * np.array([np.sin(self.heading_rad), -np.cos(self.heading_rad), 0.0])
