@@ -246,6 +246,16 @@ def on_floor(depth_m, rays, rotation, origin_m, tolerance_m):
 
 
 @numba.njit(cache=True, nogil=True)
+def span_of(points):
+    """Least and greatest (2,) of each coordinate of points (n, 2), n > 0."""
+    low, high = points[0].copy(), points[0].copy()
+    for i in range(len(points)):
+        for k in range(2):
+            low[k], high[k] = min(low[k], points[i, k]), max(high[k], points[i, k])
+    return low, high
+
+
+@numba.njit(cache=True, nogil=True)
 def darken(pixels, xy, owner, color, grid, low_x, low_y, per_m):
     """Multiply the colour of pixels of the room by the values of a grid (rows, columns) over the floor, in place."""
     rows, columns = grid.shape

@@ -69,8 +69,8 @@ def world_rays(rays, pixels, rotation, origin_m, shift):
     """(m, 6) float32 origins and directions in the world of the rays (n, 3) of some pixels (m,), shifted by (2,)."""
     out = np.empty((len(pixels), 6), np.float32)
     for i in range(len(pixels)):
-        x, y, z = rays[pixels[i]]
-        x, y = x + shift[0], y + shift[1]
+        pixel = np.uintp(pixels[i])
+        x, y, z = rays[pixel, 0] + shift[0], rays[pixel, 1] + shift[1], rays[pixel, 2]
         for k in range(3):
             out[i, k] = origin_m[k]
             out[i, 3 + k] = rotation[k, 0] * x + rotation[k, 1] * y + rotation[k, 2] * z
@@ -96,81 +96,6 @@ def vertex_normals(points_m, faces):
         for k in range(3):
             sums[vertex, k] = sums[vertex, k] / length
     return sums
-
-
-@numba.njit(cache=True, nogil=True)
-def texel_density(points_m, faces, uv, texture_index, height, width):
-    """(f,) float32 texels per metre on each triangle, at the full size of its picture."""
-    density = np.empty(len(faces), np.float32)
-    for face in range(len(faces)):
-        i, j, k = faces[face]
-        a, b = points_m[j] - points_m[i], points_m[k] - points_m[i]
-        x, y, z = a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
-        area = math.sqrt(x * x + y * y + z * z)
-        p, q = uv[j] - uv[i], uv[k] - uv[i]
-        picture = texture_index[face]
-        texels = abs(p[0] * q[1] - p[1] * q[0]) * height[picture, 0] * width[picture, 0]
-        density[face] = math.sqrt(texels / max(area, 1e-12))
-    return density
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _texel(texels, offset, height, width, u, v, to_linear):
-    """Linear light of one level of a picture at (u, v), bilinear, clamped at the borders."""
-    x = min(max(u * np.float32(width) - np.float32(0.5), np.float32(0)), np.float32(width - 1))
-    y = min(max(v * np.float32(height) - np.float32(0.5), np.float32(0)), np.float32(height - 1))
-    left, top = int(x), int(y)
-    right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
-    fx, fy = np.float32(x - left), np.float32(y - top)
-    one = np.float32(1.0)
-    above, below = offset + top * width, offset + bottom * width
-    w00, w01, w10, w11 = (one - fx) * (one - fy), fx * (one - fy), (one - fx) * fy, fx * fy
-    a, b, c, d = texels[above + left], texels[above + right], texels[below + left], texels[below + right]
-    red = w00 * to_linear[a[0]] + w01 * to_linear[b[0]] + w10 * to_linear[c[0]] + w11 * to_linear[d[0]]
-    green = w00 * to_linear[a[1]] + w01 * to_linear[b[1]] + w10 * to_linear[c[1]] + w11 * to_linear[d[1]]
-    blue = w00 * to_linear[a[2]] + w01 * to_linear[b[2]] + w10 * to_linear[c[2]] + w11 * to_linear[d[2]]
-    return red, green, blue
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def sample_albedo(face_of, barycentric, depth_m, cosine, pixel_rad, faces, uv, texture_index, density,
-                  texels, offset, height, width, to_linear):  # fmt: skip
-    """(m, 3) float32 reflectance in [0, 1], linear, of hits (m,), from the level that fits the size of a pixel.
-
-    Args:
-        face_of, barycentric, depth_m, cosine: (m,), (m, 2), (m,), (m,) of each hit; a face of -1 stays black.
-        pixel_rad: how wide a pixel sees.
-        faces, uv, texture_index, density: of the mesh.
-        texels, offset, height, width: of the atlas.
-        to_linear: (256,) float32, light of a display value.
-    """
-    out = np.zeros((len(face_of), 3), np.float32)
-    last = offset.shape[1] - 1
-    for i in range(len(face_of)):
-        face = face_of[i]
-        if face < 0:
-            continue
-        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-        s, t = barycentric[i, 0], barycentric[i, 1]
-        r = np.float32(1.0) - s - t
-        u = r * uv[a, 0] + s * uv[b, 0] + t * uv[c, 0]
-        v = r * uv[a, 1] + s * uv[b, 1] + t * uv[c, 1]
-        footprint = depth_m[i] * pixel_rad * density[face] / math.sqrt(max(cosine[i], np.float32(0.05)))
-        level = min(math.log2(max(footprint, np.float32(1.0))), np.float32(last - 1))
-        fine = int(level)
-        share = np.float32(level - fine)
-        k = texture_index[face]
-        red, green, blue = _texel(texels, offset[k, fine], height[k, fine], width[k, fine], u, v, to_linear)
-        if share > 0.02:
-            coarse = fine + 1
-            red_2, green_2, blue_2 = _texel(
-                texels, offset[k, coarse], height[k, coarse], width[k, coarse], u, v, to_linear
-            )
-            red += share * (red_2 - red)
-            green += share * (green_2 - green)
-            blue += share * (blue_2 - blue)
-        out[i, 0], out[i, 1], out[i, 2] = red, green, blue
-    return out
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -267,10 +192,27 @@ def keep_front(pixels, depth_m, face, behind_m):
 
 @numba.njit(cache=True, nogil=True)
 def lay_over(pixels, face, values, image):
-    """Write the values (m, ...) of hits into a flat image (n, ...), in place."""
+    """Write the values (m,) of hits into a flat image (n,), in place."""
     for i in range(len(pixels)):
         if face[i] >= 0:
             image[pixels[i]] = values[i]
+
+
+@numba.njit(cache=True, nogil=True)
+def lay_over_colors(pixels, face, colors, image):
+    """The same for colours (m, 3) and (n, 3)."""
+    for i in range(len(pixels)):
+        if face[i] >= 0:
+            pixel = np.uintp(pixels[i])
+            image[pixel, 0], image[pixel, 1], image[pixel, 2] = colors[i, 0], colors[i, 1], colors[i, 2]
+
+
+@numba.njit(cache=True, nogil=True)
+def lay_over_faces(pixels, face, values, image):
+    """Write the values (f,) of the faces that were hit into a flat image (n,), in place."""
+    for i in range(len(pixels)):
+        if face[i] >= 0:
+            image[pixels[i]] = values[face[i]]
 
 
 @numba.njit(cache=True, nogil=True)

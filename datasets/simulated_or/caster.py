@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _cast_kernel as cast_kernel
 from . import _render_kernel as kernel
+from . import _texture_kernel as texture_kernel
 from .atlas import TO_LINEAR, Atlas
 from .meshes import TexturedMesh
 from .performance import Lamp
@@ -61,7 +62,7 @@ class Skin:
         faces, uv = mesh.faces.astype(np.int32), mesh.uv.astype(np.float32)
         texture = mesh.texture_index.astype(np.int32)
         points = np.ascontiguousarray(mesh.vertices_m, dtype=np.float64)
-        density = kernel.texel_density(points, faces, uv, texture, atlas.height, atlas.width)
+        density = texture_kernel.texel_density(points, faces, uv, texture, atlas.height, atlas.width)
         return cls(faces, uv, texture, density, mesh.owner.astype(np.uint8), np.full(len(faces), gloss, np.float32))
 
     @classmethod
@@ -167,9 +168,17 @@ class Caster:
     def albedo(self, hits: Hits, pixel_rad: float) -> np.ndarray:
         """(m, 3) float32 linear reflectance of hits; 0 where there is none."""
         skin, atlas = self.skin, self.atlas
-        return kernel.sample_albedo(
+        return texture_kernel.sample_albedo(
             hits.face, hits.barycentric, hits.depth_m, hits.cosine, np.float32(pixel_rad), skin.faces, skin.uv,
             skin.texture_index, skin.density, atlas.texels, atlas.offset, atlas.height, atlas.width, TO_LINEAR,
+        )  # fmt: skip
+
+    def grey(self, hits: Hits, pixel_rad: float) -> np.ndarray:
+        """(m,) float32 mean of `albedo` over red, green and blue."""
+        skin, atlas = self.skin, self.atlas
+        return texture_kernel.sample_grey(
+            hits.face, hits.barycentric, hits.depth_m, hits.cosine, np.float32(pixel_rad), skin.faces, skin.uv,
+            skin.texture_index, skin.density, atlas.grey, atlas.offset, atlas.height, atlas.width,
         )  # fmt: skip
 
     def shade(self, hits: Hits, pixel_rad: float, lighting: Lighting) -> np.ndarray:

@@ -33,8 +33,9 @@ class FloorShadow:
             depth_m.reshape(-1), rays, rotation.astype(np.float32), origin_m.astype(np.float32), np.float32(FLOOR_M)
         )
         if len(self._pixels):
-            self._low = self._xy.min(axis=0) - 1.0
-            self._size = np.ceil((self._xy.max(axis=0) + 1.0 - self._low) / CELL_M).astype(int) + 2
+            low, high = kernel.span_of(self._xy)
+            self._low = low - 1.0
+            self._size = np.ceil((high + 1.0 - self._low) / CELL_M).astype(int) + 2
 
     def throw(self, vertices_m: Sequence[np.ndarray], owner: np.ndarray, color: np.ndarray) -> None:
         """Darken a picture (h, w, 3), in place, where its owner (h, w) is the room."""

@@ -110,7 +110,7 @@ class LensRenderer:
             rays = self._world_rays(pixels)
             hits = room.cast_rows(rays, width) if self.with_color else room.cast(rays)
             self._lay(view, pixels, room, hits, light)
-            kernel.lay_over(pixels, hits.face, room.skin.texture_index[hits.face], picture)
+            kernel.lay_over_faces(pixels, hits.face, room.skin.texture_index, picture)
         if view.color is not None and light is not None:
             image = view.color.reshape(-1, 3)
             nothing = np.zeros_like(image)
@@ -142,18 +142,17 @@ class LensRenderer:
     ) -> None:
         skin = caster.skin
         kernel.lay_over(pixels, hits.face, hits.depth_m, view.depth_m.reshape(-1))
-        kernel.lay_over(pixels, hits.face, skin.owner[hits.face], view.owner.reshape(-1))
+        kernel.lay_over_faces(pixels, hits.face, skin.owner, view.owner.reshape(-1))
         if view.cosine is not None and view.albedo is not None and view.gloss is not None:
             kernel.lay_over(pixels, hits.face, hits.cosine, view.cosine.reshape(-1))
-            red, green, blue = caster.albedo(hits, self.pixel_rad).T
-            kernel.lay_over(pixels, hits.face, (red + green + blue) / np.float32(3), view.albedo.reshape(-1))
-            kernel.lay_over(pixels, hits.face, skin.gloss[hits.face], view.gloss.reshape(-1))
+            kernel.lay_over(pixels, hits.face, caster.grey(hits, self.pixel_rad), view.albedo.reshape(-1))
+            kernel.lay_over_faces(pixels, hits.face, skin.gloss, view.gloss.reshape(-1))
         if view.color is not None:
             if room_light is None:
                 light = caster.shade(hits, self.pixel_rad, self.lighting)
             else:
                 light = room_light.shade(caster, hits, self.pixel_rad, self.lighting)
-            kernel.lay_over(pixels, hits.face, light, view.color.reshape(-1, 3))
+            kernel.lay_over_colors(pixels, hits.face, light, view.color.reshape(-1, 3))
 
     def _soften(self, view: View, behind: View, pixels: np.ndarray, caster: Caster) -> None:
         """Outlines in the picture: the mean of several samples, as a pixel of some size sees them."""
