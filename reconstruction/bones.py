@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _bone_kernel as kernel
+from . import _bones_kernel as kernel
 from .skeleton import BONES, NUM_JOINTS, OTHER_SIDE
 
 FIRST = 5  # joints before this one are of the head and on no bone
