@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "library": ("facade", "archive", "scenegraph", "capture"),
     "facade": ("archive", "scenegraph", "reconstruction", "capture"),
     "twin": ("facade", "archive", "scenegraph", "reconstruction", "capture"),
-    "cli": ("", "cli", "twin", "facade", "archive", *FLOORS),
+    "cli": ("", "cli", "twin", "library", "facade", "archive", *FLOORS),
     "__main__": ("cli",),
     "__init__": ("twin", "facade", "library", "scenegraph.library", "capture"),
 }
