@@ -106,16 +106,16 @@ def _show(report: Reporter, columns: Sequence[str], rows: Sequence[Row], *, titl
     for name in columns:
         seconds = f"{name.removesuffix('_ns')}_s"
         shown.append(seconds if any(seconds in row for row in rows) else name)
-    always = {"begin_ns", "end_ns", "subject", "object"}
-    shown = [name for name in shown if name in always or any(name in row and row[name] != [] for row in rows)]
+    shown = [name for name in shown if any(name in row and row[name] != [] for row in rows)]
 
     def cell(value: Any) -> object:
         if isinstance(value, list):
             return "; ".join(fact_text(fact) for fact in value)
         return round(value, 3) if isinstance(value, float) else value
 
-    report.table(shown, [[cell(row.get(name)) for name in shown] for row in rows], title=title)
-    if not rows:
+    if rows:
+        report.table(shown, [[cell(row.get(name)) for name in shown] for row in rows], title=title)
+    else:
         report.say("no row: it never held, and was never unknown")
 
 
