@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..scenegraph.graph_builder import GraphBuilder, GraphConfig
 from ..scenegraph.pair_features import PairFeatures
 from ..scenegraph.pair_measuring import compute_pair_features
 from ..scenegraph.scene_window import Entity, SceneWindow, ToolPath
@@ -29,19 +28,6 @@ SHARP_M = (0.015, 0.085)
 
 Blind = Callable[[str, int], bool]
 """(camera_id, time_ns) -> whether that camera is taken to see nothing then."""
-
-
-def relations_of(
-    features: PairFeatures, config: GraphConfig | None = None
-) -> tuple[tuple[RelationRow, ...], frozenset[str]]:
-    """The graph that follows from the measures of a whole recording, and the predicates that could be measured."""
-    builder = GraphBuilder(config or GraphConfig(), int(np.median(np.diff(features.times_ns))))
-    builder.push(features)
-    rows = tuple(
-        RelationRow(row.subject_id, row.predicate, row.object_id, row.begin_ns, row.end_ns, str(row.state))
-        for row in builder.finish()
-    )
-    return rows, builder.measured
 
 
 def true_features(truth: Truth, blind: Blind | None = None) -> PairFeatures:

@@ -25,6 +25,7 @@ from .vocabulary import TRACK, PredicateSpec, symmetric_order
 FRACTION = 2**20
 LARGEST_MEASURE = 1e6
 NEVER_NS = -(2**62)
+NO_VALUE = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +196,15 @@ class GraphBuilder:
         evidence: Mapping[str, np.ndarray],
     ) -> None:
         times_ns, num_times = features.times_ns, len(features.times_ns)
+        sums = {name: _RunningSums(values) for name, values in evidence.items()}
+        scores = _RunningSums(np.where(np.isnan(score), 0.5, score))
+        num_observed = np.concatenate([np.zeros((1, len(columns)), np.int64), np.cumsum(features.observed, axis=0)])
         for place, begin, end in zip(*(part.tolist() for part in find_runs(states)), strict=True):
-            span = (slice(begin, end), place)
             run = Run(
                 int(states[begin, place]), self._num_instants + begin, self._num_instants + end, int(times_ns[begin]),
-                int(times_ns[min(end, num_times - 1)]), end - begin, int(features.observed[span].sum()),
-                int(_whole(np.where(np.isnan(score[span]), 0.5, score[span])).sum()),
-                {name: entry for name, values in evidence.items() if (entry := _summed(values[span]))[0]},
+                int(times_ns[min(end, num_times - 1)]), end - begin,
+                int(num_observed[end, place] - num_observed[begin, place]), scores.over(place, begin, end)[1],
+                {name: entry for name, each in sums.items() if (entry := each.over(place, begin, end))[0]},
             )  # fmt: skip
             runs = columns[place].runs
             if begin == 0 and runs and runs[-1].end_index == self._num_instants and runs[-1].state == run.state:
@@ -257,9 +260,25 @@ def _whole(values: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(values, -LARGEST_MEASURE, LARGEST_MEASURE) * FRACTION).astype(np.int64)
 
 
-def _summed(values: np.ndarray) -> tuple[int, int, int]:
-    wholes = _whole(values[np.isfinite(values)])
-    return (len(wholes), int(wholes.sum()), int(wholes.min())) if len(wholes) else (0, 0, 0)
+class _RunningSums:
+    """Values (T, C) as whole multiples of 1 / FRACTION, added up from the first instant on; only finite ones count.
+
+    Args:
+        values: (T, C).
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        finite = np.isfinite(values)
+        self._wholes = np.where(finite, _whole(np.where(finite, values, 0.0)), NO_VALUE)
+        nothing = np.zeros((1, values.shape[1]), np.int64)
+        self._number = np.concatenate([nothing, np.cumsum(finite, axis=0)])
+        self._total = np.concatenate([nothing, np.cumsum(np.where(finite, self._wholes, 0), axis=0)])
+
+    def over(self, column: int, begin: int, end: int) -> tuple[int, int, int]:
+        """(number, sum, smallest) of the finite values of a column over the instants [begin, end)."""
+        number = int(self._number[end, column] - self._number[begin, column])
+        total = int(self._total[end, column] - self._total[begin, column])
+        return number, total, int(self._wholes[begin:end, column].min()) if number else 0
 
 
 def _interval(key: _Key, run: Run) -> Interval:

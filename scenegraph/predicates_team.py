@@ -9,8 +9,11 @@ from itertools import pairwise
 from .derivation import Derivation
 from .graph import TruthState
 from .timeline import Interval
+from .vocabulary import WORK_TOOLS
 
 HANDED_WITHIN_NS = 2_000_000_000
+#: Work with a tool that lasts no longer than this, while something is passed, is none.
+PASSED_WORK_NS = 2_000_000_000
 #: Two who hold one thing for no longer than this pass it on.
 PASSED_WITHIN_NS = 1_000_000_000
 
@@ -33,6 +36,7 @@ def handovers(intervals: Sequence[Interval], span: Derivation) -> list[Interval]
     """Adds `handover`: 1 s from the begin of holding(b, t), if a was the last to hold t, at most 2 s before.
 
     In between, t was on no fixture. Where nobody can say whether b holds t, or since when, the handover is unknown.
+    A tool that comes near somebody while it is passed works nothing there, so such work is left out.
     """
     held = [row for row in intervals if row.predicate == "holding"]
     laid = [row for row in intervals if row.predicate == "on"]
@@ -42,7 +46,19 @@ def handovers(intervals: Sequence[Interval], span: Derivation) -> list[Interval]
         of_tool = sorted((row for row in held if row.object_id == tool), key=lambda row: row.order)
         for number, taken in enumerate(of_tool):
             found += _handed(of_tool[:number], taken, rests, span)
-    return [*intervals, *_united(found)]
+    events = _united(found)
+    return [*(row for row in intervals if not _is_in_passing(row, events)), *events]
+
+
+def _is_in_passing(row: Interval, handovers: Iterable[Interval]) -> bool:
+    """Whether what looks like work with a tool is short, and its subject gives or takes something meanwhile."""
+    if row.predicate not in WORK_TOOLS or row.end_ns - row.begin_ns > PASSED_WORK_NS:
+        return False
+    return any(
+        row.subject_id in (event.subject_id, event.object_id) and row.begin_ns <= event.begin_ns < row.end_ns
+        for event in handovers
+        if event.state is TruthState.TRUE
+    )
 
 
 def _handed(before: Sequence[Interval], taken: Interval, rests: Iterable[Interval], span: Derivation) -> list[Interval]:

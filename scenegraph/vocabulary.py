@@ -232,8 +232,8 @@ PREDICATES: Mapping[str, PredicateSpec] = _rows(
         derive=".predicates_team:cementing_by_hand", derive_from=("preparing", "hammering", "suturing"),
     ),
     PredicateSpec(
-        "assisting", MOVING, MOVING, False, 0.5, ".predicates_hands:assisting", ("help_m", "away_m"),
-        {"help_m": Threshold(0.22, 0.30), "away_m": Threshold(1.3, 1.6)},
+        "assisting", MOVING, MOVING, False, 0.7, ".predicates_hands:assisting", ("help_m", "away_m"),
+        {"help_m": Threshold(0.24, 0.32), "away_m": Threshold(1.3, 1.6)},
         meaning="a hand of somebody is where another works on the patient", subjects=_STAFF, objects=_STAFF,
         bridged_s=ACT_BRIDGED_S, derive=".predicates_team:assisting_at_work", derive_from=("preparing", "cementing"),
     ),
