@@ -47,7 +47,7 @@ format: setup ## bring the layout in order
 	@$(BIN)/ruff format .
 
 bench: setup ## cost of start-up, decoding and each stage, fusion beside Open3D, scores on a simulated operation
-	@for bench in benchmarks/bench_pipeline.py benchmarks/bench_tsdf.py benchmarks/bench_scores.py benchmarks/bench_render.py benchmarks/bench_query.py benchmarks/bench_predicates.py; do OMP_NUM_THREADS=1 $(BIN)/python $$bench || exit 1; done
+	@for bench in benchmarks/bench_pipeline.py benchmarks/bench_tsdf.py benchmarks/bench_scores.py benchmarks/bench_render.py benchmarks/bench_bodies.py benchmarks/bench_query.py benchmarks/bench_predicates.py; do OMP_NUM_THREADS=1 $(BIN)/python $$bench || exit 1; done
 
 PEERS := $(CURDIR)/build/peers
 PEER_PACKAGES := motmetrics==1.4.0 trackeval==1.3.0

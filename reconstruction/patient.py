@@ -45,7 +45,8 @@ class PatientFit:
         joints_m: (e, 17, 3) table frame.
         head_end: +1 where the head lies towards the table's +x, else -1.
         face_up: whether the patient lies on the back.
-        margin: how much worse the next best way to lie explains the surface, as a difference of log-likelihoods.
+        margin: how much worse the next best way to lie explains the surface, as a difference of log-likelihoods;
+            infinite where none was tried.
         bare: (e, s) of each sample of the model's skin 1 where it is bare, 0 where something covers it, NaN where
             nobody saw it or nobody can tell.
     """
@@ -73,8 +74,9 @@ class PatientFit:
 
 
 def fit_patient(
-    glances: Sequence[TableGlance], extent_m: np.ndarray, model: BodyModel, config: PatientConfig | None = None
-) -> PatientFit | None:
+    glances: Sequence[TableGlance], extent_m: np.ndarray, model: BodyModel, config: PatientConfig | None = None,
+    *, head_end: int | None = None, face_up: bool | None = None,
+) -> PatientFit | None:  # fmt: skip
     """Find the body that lies on a table; None where nothing as large as a body does.
 
     Args:
@@ -82,6 +84,7 @@ def fit_patient(
         extent_m: (3,) length, width and height of the table, from `table_frame`.
         model: the family of bodies.
         config: the settings.
+        head_end, face_up: as in PatientFit, where they are known; None = to be found.
     """
     config = config or PatientConfig()
     surfaces = table_surfaces(glances, extent_m)
@@ -90,16 +93,16 @@ def fit_patient(
         return None
     best = max(surfaces, key=_bareness)
     trials = []
-    for head_end in (1, -1):
-        for face_up in (True, False):
-            trial = _Lying(model, [best], extent_m, head_end, face_up, config)
-            trials.append((trial.descend(config.trial_rounds), head_end, face_up, trial))
+    for end in (1, -1) if head_end is None else (head_end,):
+        for up in (True, False) if face_up is None else (face_up,):
+            trial = _Lying(model, [best], extent_m, end, up, config)
+            trials.append((trial.descend(config.trial_rounds), end, up, trial))
     trials.sort(key=lambda one: one[0])
-    _, head_end, face_up, trial = trials[0]
-    found = _Lying(model, surfaces, extent_m, head_end, face_up, config)
+    _, end, up, trial = trials[0]
+    found = _Lying(model, surfaces, extent_m, end, up, config)
     found.start_as(trial)
     found.descend(config.rounds)
-    return found.result(trials[1][0] - trials[0][0])
+    return found.result(trials[1][0] - trials[0][0] if len(trials) > 1 else float(np.inf))
 
 
 def _holds_a_body(surface: TableSurface) -> bool:

@@ -159,6 +159,12 @@ def test_the_pose_is_locked_while_the_drape_comes():
     assert off_m(fit, HERE, 15 * STEP_NS, draped=True).mean() < 0.06, "he was seen before he was covered"
 
 
+def test_what_is_known_of_how_he_lies_is_kept(draped):
+    fit = fit_patient(glances(True, [HERE] * 6), EXTENT_M, anny_adult(), QUICK, head_end=1, face_up=True)
+    assert (fit.head_end, fit.face_up, fit.margin) == (1, True, np.inf)
+    assert off_m(fit, HERE, 0, draped=True).mean() < 0.06
+
+
 def test_an_empty_table_holds_nobody():
     rng = np.random.default_rng(4)
     flat_m = rng.uniform([-1.0, -0.27, 0.0], [1.0, 0.27, 0.004], (20_000, 3))
