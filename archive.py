@@ -260,6 +260,11 @@ class TwinArchive:
         """What the manifest of a segment says beside its hashes."""
         return read_manifest(self.segment(layer, number)).facts or {}
 
+    @property
+    def gaps(self) -> list[dict[str, Any]]:
+        """The frames that the build had to do without (capture/frame_reader.py)."""
+        return [gap for number in range(self.num_committed("moving")) for gap in self.facts("moving", number)["gaps"]]
+
     def read_segment(self, layer: str, number: int, name: str) -> pa.Table:
         """One table of one segment.
 

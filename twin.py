@@ -6,7 +6,7 @@ interrupted anywhere goes on where it stopped and ends with the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -21,16 +21,17 @@ from .capture.config import config_from_mapping, config_to_json
 from .capture.epoch_backgrounds import EpochBackgrounds
 from .capture.errors import ConfigError, InputError, nearest_name
 from .capture.files import canonical_json, hash_bytes
-from .capture.frame_reader import FrameReader, Gap, can_be_read, lost_stretches
+from .capture.frame_reader import FrameReader, Gap, lost_stretches, still_missing
 from .capture.rig_epochs import quiet_span_ns, still_span_ns
 from .capture.rig_file import rig_to_json
-from .capture.segments import committed_segments
 from .capture.storage import StoredRecording
 from .capture.sync import SyncTable, segment_spans, synchronize
 from .facade import Twin, measured_surfaces, named_room, solid_reader
 from .reconstruction.body_paths import smooth_bodies
 from .reconstruction.body_tables import body_table, raw_bodies, raw_body_table
+from .reconstruction.detections import Sighting as Sighting2D
 from .reconstruction.dynamic_scene import DynamicConfig, DynamicScene, Sighting
+from .reconstruction.keypoint_bodies import bodies_of_keypoints, hash_sightings
 from .reconstruction.people_stage import PeopleConfig, PeopleScene
 from .reconstruction.room_plan import RoomPlan, format_room_plan, parse_room_plan, relabel
 from .reconstruction.scene_tables import named_visibility, raw_tracks, sighting_tables, track_table
@@ -82,6 +83,7 @@ def build_twin(
     *,
     rig: CameraRig | None = None,
     room_plan: RoomPlan | None = None,
+    keypoints: Sequence[Sighting2D] | None = None,
     config: BuildConfig | None = None,
     fresh: bool = False,
     progress: Progress | None = None,
@@ -93,6 +95,7 @@ def build_twin(
         out: the `.twin` folder.
         rig: where the cameras stand, instead of what the recording says.
         room_plan: names of furniture and zones.
+        keypoints: what a detector found in the pictures; bodies then come from there.
         config: see BuildConfig.
         fresh: throw away what is there.
         progress: told how far each stage is.
@@ -103,19 +106,22 @@ def build_twin(
             that can be read by now.
     """
     config, rig, tell = config or BuildConfig(), rig or recording.rig, progress or (lambda *_: None)
-    _refuse_without_depth(recording, rig)
+    _with_depth(recording, rig)
     sync = synchronize(recording)
     spans = segment_spans(sync, config.segment_s, recording.path)
     with being_built(out):
-        archive = TwinArchive.create(out, _head(recording, rig, config), rig, recording.clocks, fresh=fresh)
+        archive = TwinArchive.create(out, _head(recording, rig, config, keypoints), rig, recording.clocks, fresh=fresh)
         names = format_room_plan(room_plan).encode() if room_plan else archive.room_plan
         if not archive.is_complete or names != archive.room_plan:
             backgrounds = _stand(archive, recording, rig, sync, config, tell)
             _move(archive, recording, rig, sync, spans, backgrounds, config, tell)
-            _embody(archive, recording, rig, sync, spans, config, tell)
-            _track(archive, spans, config, tell)
+            if keypoints is None:
+                _embody(archive, recording, rig, sync, spans, config, tell)
+            _track(archive, spans, keypoints, config, tell)
             derive_graph(archive, names, config, tell)
-        return BuildReport(Twin(archive), (*lost_stretches(recording), *_gaps(archive, recording)))
+        return BuildReport(
+            Twin(archive), (*lost_stretches(recording), *still_missing(archive.gaps, recording, archive.path))
+        )
 
 
 def _stand(
@@ -202,22 +208,29 @@ def _embody(
     tell("people", len(spans), len(spans))
 
 
-def _track(archive: TwinArchive, spans: list[tuple[int, int]], config: BuildConfig, tell: Progress) -> None:
-    """Tracks: the sightings of the whole recording, named and smoothed."""
+def _track(
+    archive: TwinArchive,
+    spans: list[tuple[int, int]],
+    keypoints: Sequence[Sighting2D] | None,
+    config: BuildConfig,
+    tell: Progress,
+) -> None:
+    """Tracks: the sightings of the whole recording, named and smoothed, and the bodies of those who are people."""
     if archive.num_committed("tracks") == len(spans):
         return
     tell("tracks", 0, 1)
     every_ns = np.unique(archive.read_layer("moving", "frames", ["time_ns"])["time_ns"].to_numpy())
     raw = raw_tracks(archive.read_layer("moving", "sightings"))
     paths: list[TrackPath] = smooth_tracks(raw, every_ns, config.tracks, config.dynamic.tracking)
+    if keypoints is None:
+        bodies = smooth_bodies(paths, raw_bodies(archive.read_layer("people", "bodies")), config.people.smoothing)
+    else:
+        paths, bodies = bodies_of_keypoints(keypoints, archive.rig, paths, every_ns)
     names = {path.number: path.track.track_id for path in paths}
-    bodies = smooth_bodies(paths, raw_bodies(archive.read_layer("people", "bodies")), config.people.smoothing)
     for number, span_ns in enumerate(spans):
         if not archive.has_segment("tracks", number):
-            visibility = named_visibility(archive.read_segment("moving", number, "visibility"), names)
-            tables = {
-                "tracks": track_table(paths, *span_ns), "visibility": visibility, "bodies": body_table(bodies, *span_ns)
-            }  # fmt: skip
+            tables = {"tracks": track_table(paths, *span_ns), "bodies": body_table(bodies, *span_ns)}
+            tables["visibility"] = named_visibility(archive.read_segment("moving", number, "visibility"), names)
             archive.write_segment("tracks", number, span_ns, tables)
     tell("tracks", 1, 1)
 
@@ -239,7 +252,8 @@ def derive_graph(
     source = f"ortwin {metadata.version('ortwin')} {layer}"
     static = named_room(archive, room_plan)
     count = archive.num_committed("tracks")
-    times_ns = [_instants(archive, number) for number in range(count)]
+    frames = [archive.read_segment("moving", number, "frames") for number in range(count)]
+    times_ns = [np.unique(table["time_ns"].to_numpy()) for table in frames]
     every_ns = np.concatenate(times_ns)
     interval_ns = int(np.median(np.diff(every_ns))) if len(every_ns) > 1 else 1_000_000_000
     builder = GraphBuilder(config.graph, interval_ns)
@@ -263,26 +277,24 @@ def derive_graph(
                 "nodes": nodes_table(here, source=source),
             }
             archive.write_segment(layer, number, span_ns, tables, facts={"measured": sorted(measured)})
-    archive.finish({"moving": count, "people": count, "tracks": count, layer: count}, layer, room_plan)
+    archive.finish(
+        {"moving": count, "people": archive.num_committed("people"), "tracks": count, layer: count}, layer, room_plan
+    )
     if before != layer:
         archive.remove_layer(before)
     tell("graph", count, count)
 
 
-def _instants(archive: TwinArchive, number: int) -> np.ndarray:
-    return np.unique(archive.read_segment("moving", number, "frames")["time_ns"].to_numpy())
-
-
 def _with_depth(recording: StoredRecording, rig: CameraRig) -> list[str]:
-    return [name for name in rig.cameras if recording.has_stream(name, "depth")]
-
-
-def _refuse_without_depth(recording: StoredRecording, rig: CameraRig) -> None:
-    if not _with_depth(recording, rig):
+    names = [name for name in rig.cameras if recording.has_stream(name, "depth")]
+    if not names:
         raise InputError("no camera has depth", where=str(recording.path), todo="a twin needs RGB-D cameras")
+    return names
 
 
-def _head(recording: StoredRecording, rig: CameraRig, config: BuildConfig) -> dict[str, Any]:
+def _head(
+    recording: StoredRecording, rig: CameraRig, config: BuildConfig, keypoints: Sequence[Sighting2D] | None
+) -> dict[str, Any]:
     """All that decides the content of a twin; no time of day, no path."""
     versions = {
         name: metadata.version(name) for name in ("ortwin", "numpy", "scipy", "numba", "opencv-python-headless")
@@ -293,24 +305,10 @@ def _head(recording: StoredRecording, rig: CameraRig, config: BuildConfig) -> di
         "inputs": {
             "recording_blake3": recording.content_hash(),
             "rig_blake3": hash_bytes(canonical_json(rig_to_json(rig))),
+            **({} if keypoints is None else {"keypoints_blake3": hash_sightings(keypoints)}),
         },
         "privacy_tier": "T1",
     }
-
-
-def _gaps(archive: TwinArchive, recording: StoredRecording) -> tuple[Gap, ...]:
-    """The frames that the twin lacks; they must still be missing, or the twin is not the recording's."""
-    found = [
-        archive.facts("moving", int(folder.name))["gaps"] for folder in committed_segments(archive.path / "moving")
-    ]
-    gaps = tuple(Gap(**gap) for gaps in found for gap in gaps)
-    repaired = [gap for gap in gaps if can_be_read(gap, recording)]
-    if repaired:
-        raise ConfigError(
-            f"{len(repaired)} frames that were damaged when this twin was built can be read now",
-            where=str(archive.path), why="the recording was repaired", todo="build it anew with --fresh",
-        )  # fmt: skip
-    return gaps
 
 
 def open(path: Path | str) -> Twin:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .camera import CameraModel, CameraRig
-from .errors import InputError
+from .errors import ConfigError, InputError
 from .storage import StoredRecording
 from .sync import ABSENT, SyncTable
 
@@ -114,6 +115,27 @@ class FrameReader:
         names, kinds = ("time_ns", "camera_id", "index", "skew_ns"), (pa.int64(), pa.string(), pa.int64(), pa.int64())
         columns = [[row[at] for row in rows] for at in range(4)]
         return pa.table({n: pa.array(c, k) for n, c, k in zip(names, columns, kinds, strict=True)})
+
+
+def still_missing(gaps: Iterable[Mapping[str, Any]], recording: StoredRecording, where: Path) -> tuple[Gap, ...]:
+    """The gaps with which something was made of a recording.
+
+    Args:
+        gaps: as `gaps_to_json` gives them.
+        recording: what they are gaps of.
+        where: what was made.
+
+    Raises:
+        ConfigError: a frame that was missing can be read by now, so that what was made is not the recording's any more.
+    """
+    found = tuple(Gap(**gap) for gap in gaps)
+    repaired = [gap for gap in found if can_be_read(gap, recording)]
+    if repaired:
+        raise ConfigError(
+            f"{len(repaired)} frames that were damaged when this twin was built can be read now", where=str(where),
+            why="the recording was repaired", todo="build it anew with --fresh",
+        )  # fmt: skip
+    return found
 
 
 def can_be_read(gap: Gap, recording: StoredRecording) -> bool:

@@ -21,6 +21,9 @@ def build(
     out: Annotated[Path, typer.Argument(help="The .twin folder to make, or to go on with.")],
     rig: Annotated[Path | None, typer.Option(help="Use this rig.json instead of the recording's.")] = None,
     room: Annotated[Path | None, typer.Option(help="A room.toml that names furniture and zones.")] = None,
+    keypoints: Annotated[
+        Path | None, typer.Option(metavar="KEYPOINTS.JSONL", help="2D keypoints of people; bodies come from them.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings, TOML; see `ortwin config show`.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="One setting, stage.key=value; may repeat.")] = None,
     fresh: Annotated[bool, typer.Option(help="Throw away what is there and begin anew.")] = False,
@@ -29,6 +32,7 @@ def build(
     from ..capture.config import load_config
     from ..capture.rig_file import read_rig
     from ..capture.storage import open_recording
+    from ..reconstruction.keypoint_io import read_keypoints
     from ..reconstruction.room_plan import parse_room_plan, read_room_plan, unplaced_names
     from ..twin import BuildConfig, build_twin
 
@@ -36,10 +40,13 @@ def build(
     settings = load_config(BuildConfig, config, set_ or ())
     placed = read_rig(rig, source.cameras) if rig else None
     plan = read_room_plan(room) if room else None
+    seen = read_keypoints(keypoints, placed or source.rig).sightings if keypoints else None
     with Stages(report) as stages:
         costs = StageCosts(stages)
         try:
-            built = build_twin(source, out, rig=placed, room_plan=plan, config=settings, fresh=fresh, progress=costs)
+            built = build_twin(
+                source, out, rig=placed, room_plan=plan, keypoints=seen, config=settings, fresh=fresh, progress=costs
+            )
         finally:
             if (out / "twin.json").exists():
                 costs.write(out, sum(len(source.timestamps_ns(name)) for name in source.cameras))
