@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..scenegraph.graph_builder import GraphConfig
 from ..scenegraph.pair_features import PairFeatures
 from ..scenegraph.pair_measuring import compute_pair_features
 from ..scenegraph.scene_window import Entity, SceneWindow, ToolPath
@@ -115,13 +116,15 @@ def true_window(truth: Truth, blind: Blind | None = None) -> SceneWindow:
         at = np.searchsorted(truth.times_ns, track.time_ns)
         center_m[at, column], extent_m[at, column], present[at, column] = track.center_m, track.extent_m, True
         velocity_m_s[:, column] = np.gradient(center_m[:, column], truth.step_ns * 1e-9, axis=0)
+    sigma_m = np.zeros(grid)
     for track_id, seen in _seen(truth, blind).items():
-        observed[:, [track.track_id for track in tracks].index(track_id)] = seen
+        column = [track.track_id for track in tracks].index(track_id)
+        observed[:, column], sigma_m[:, column] = seen, _spread_m(seen, truth.step_ns * 1e-9)
     shapes = {track.track_id: _samples_of(truth, track) for track in tracks}
     number = {track.track_id: column for column, track in enumerate(tracks)}
     standing = len(tracks)
     return SceneWindow(
-        truth.times_ns, entities, center_m, extent_m, velocity_m_s, np.zeros(grid), present, observed,
+        truth.times_ns, entities, center_m, extent_m, velocity_m_s, sigma_m, present, observed,
         {standing + place: fixture.box for place, fixture in enumerate(fixtures)},
         {standing + len(fixtures) + place: zone for place, zone in enumerate(zones)},
         lambda time, entity: _points_m(truth, tracks[entity], shapes[tracks[entity].track_id], time),
@@ -155,6 +158,17 @@ def _seen(truth: Truth, blind: Blind | None) -> dict[str, np.ndarray]:
                     cameras = [name for name in cameras if not blind(name, int(truth.times_ns[instant]))]
                 mask[instant] |= bool(cameras)
     return seen
+
+
+def _spread_m(seen: np.ndarray, step_s: float) -> np.ndarray:
+    """(t,) how uncertain somebody's place is where nobody sees her: a walk since, or until, she is seen, as 2 sigma."""
+    number = np.arange(len(seen))
+    at = np.flatnonzero(seen)
+    if not len(at):
+        return np.full(len(seen), np.inf)
+    after = np.searchsorted(at, number).clip(0, len(at) - 1)
+    away = np.minimum(np.abs(at[after] - number), np.abs(at[np.maximum(after - 1, 0)] - number))
+    return away * step_s * GraphConfig().unseen_speed_m_s / GraphConfig().bound_sigmas
 
 
 @dataclass(frozen=True, slots=True, eq=False)
