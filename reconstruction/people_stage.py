@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class PeopleConfig:
         fit, smoothing: of the stages.
     """
 
-    estimator: str = "depth"
+    estimator: Literal["depth", "none"] = "depth"
     min_points: int = 60
     crown_m: float = 0.12
     crown_reach_m: float = 0.3
