@@ -141,15 +141,14 @@ def score(folder: Path, seeds: list[int]) -> None:
     sure, lost, num_claims, unknown = [], [], 0, []
     for name, truth in truths(folder, seeds):
         features = true_features(truth)
-        for factor in FACTORS:
-            graph = graph_of(features, factor)
-            scores = score_graph(graph, truth)
-            if scores is not None:
-                counts[factor].append(scores.intervals_by_predicate)
-            if factor == 1.0:
-                seen = graph
-                sure.append(sureness(graph, truth))
-                unknown.append(scores.unknown_recall if scores else None)
+        graphs = {factor: graph_of(features, factor) for factor in FACTORS}
+        scores = {factor: score_graph(graph, truth) for factor, graph in graphs.items()}
+        for factor, scored in scores.items():
+            if scored is not None:
+                counts[factor].append(scored.intervals_by_predicate)
+        seen, plain = graphs[1.0], scores[1.0]
+        sure.append(sureness(seen, truth))
+        unknown.append(plain.unknown_recall if plain else None)
         blinded = graph_of(true_features(truth, lambda camera, time_ns: camera == "cam_1" and time_ns > BLIND_FROM_NS))
         lost += [f"{name}: {row}" for row in turned_false(seen, blinded)]
         num_claims += len(seen.intervals)

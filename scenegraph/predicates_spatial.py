@@ -35,4 +35,5 @@ def on(features: PairFeatures) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
 def inside(features: PairFeatures) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
     """Enough of the surface of the subject is in the box of the object, which it then meets."""
     share = grade_by(PREDICATES["inside"].thresholds["inside_share"], features.inside_share)
-    return np.where(features.gap_m > IN_CONTACT_M, 0.0, share), {"gap_m": features.gap_m, "inside_share": features.inside_share}
+    evidence = {"gap_m": features.gap_m, "inside_share": features.inside_share}
+    return np.where(features.gap_m > IN_CONTACT_M, 0.0, share), evidence

@@ -97,9 +97,7 @@ def test_every_verb_says_what_comes_next(twin_path, tmp_path, capsys):
         assert f"next: ortwin {following} {twin}" in capsys.readouterr().err, line
 
 
-@pytest.mark.parametrize(
-    ("written", "meant"), [("near", "close_to"), ("CLOSE_TO", "close_to"), ("Inside", "inside")]
-)
+@pytest.mark.parametrize(("written", "meant"), [("near", "close_to"), ("CLOSE_TO", "close_to"), ("Inside", "inside")])
 def test_another_word_for_a_predicate_is_answered_with_the_right_one(twin_path, capsys, written, meant):
     assert run(["query", str(twin_path), f"{written}(person, ?x)"]) == ExitCode.USAGE
     assert f"did you mean '{meant}'" in capsys.readouterr().err

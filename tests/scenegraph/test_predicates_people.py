@@ -63,7 +63,7 @@ class Play:
 
     def window(self, turn: np.ndarray | None = None, shift_m: Sequence[float] = (0, 0, 0)) -> SceneWindow:
         """The scene in a world that is turned about the vertical and shifted."""
-        turn, shift_m = np.eye(3) if turn is None else turn, np.asarray(shift_m, dtype=np.float64)
+        turn, offset_m = np.eye(3) if turn is None else turn, np.asarray(shift_m, dtype=np.float64)
         names, num_people = [*self.people, *self.tools], len(self.people)
         entities = (
             *(Entity(name, "patient" if name == "patient" else "person", "track") for name in self.people),
@@ -75,7 +75,7 @@ class Play:
         if "patient" in clouds:
             clouds["patient"] = np.concatenate([clouds["patient"], np.tile(KNEE_M, (len(clouds["patient"]), 1, 1))], 1)
         clouds |= {name: np.asarray(places)[:, None] + cube for name, (_, places, _) in self.tools.items()}
-        clouds = {name: cloud @ turn.T + shift_m for name, cloud in clouds.items()}
+        clouds = {name: cloud @ turn.T + offset_m for name, cloud in clouds.items()}
         num = len(clouds[names[0]])
         center_m, extent_m = (np.full((num, len(entities), 3), np.nan) for _ in range(2))
         observed = np.ones((num, len(entities)), dtype=bool)
@@ -84,17 +84,17 @@ class Play:
             center_m[:, column], extent_m[:, column] = (low_m + high_m) / 2, high_m - low_m
             observed[:, column] = self.seen.get(name, True)
         paths = [
-            ToolPath(np.broadcast_to(turn, (num, 3, 3)), np.asarray(places) @ turn.T + shift_m, np.full(3, -0.02),
+            ToolPath(np.broadcast_to(turn, (num, 3, 3)), np.asarray(places) @ turn.T + offset_m, np.full(3, -0.02),
                      np.full(3, 0.02), tip_m)
             for _, places, tip_m in self.tools.values()
         ]  # fmt: skip
-        boxes = [OrientedBox(turn @ b.center_m + shift_m, turn @ b.rotation, b.extent_m) for b in self.boxes.values()]
+        boxes = [OrientedBox(turn @ b.center_m + offset_m, turn @ b.rotation, b.extent_m) for b in self.boxes.values()]
         return SceneWindow(
             np.arange(num, dtype=np.int64) * STEP_NS, entities, center_m, extent_m, np.zeros_like(center_m),
             np.zeros(observed.shape), np.isfinite(center_m[..., 0]), observed,
             {len(names) + place: box for place, box in enumerate(boxes)}, {},
             lambda time, entity: (cloud := clouds[names[entity]][time])[np.isfinite(cloud).all(axis=1)],
-            {place: np.asarray(joints) @ turn.T + shift_m for place, joints in enumerate(self.people.values())},
+            {place: np.asarray(joints) @ turn.T + offset_m for place, joints in enumerate(self.people.values())},
             {num_people + place: path for place, path in enumerate(paths)},
         )  # fmt: skip
 
