@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import numpy as np
 from .archive import TwinArchive
 from .capture.camera import CameraRig
 from .capture.errors import InputError
-from .reconstruction.body_tables import body_states
+from .reconstruction.body_tables import body_states, joints_by_track
 from .reconstruction.room_plan import apply_room_plan, parse_room_plan
 from .reconstruction.scene_tables import track_states
 from .reconstruction.state import BodyState, SceneState, StaticScene, SurfacePoints, Visibility
@@ -24,13 +24,32 @@ from .scenegraph.predicate import load_predicates
 from .scenegraph.procedure import phases_table, procedure_phases
 from .scenegraph.query_engine import QueryResult, run_query
 from .scenegraph.query_sources import QuerySources
+from .scenegraph.scene_window import SceneWindow
 from .scenegraph.streams import streams_table
 from .scenegraph.timeline import SceneGraphTimeline
 from .scenegraph.timeline_tables import whole_relations
 from .scenegraph.vocabulary import PredicateSpec
+from .scenegraph.window_tables import scene_window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class WindowConfig:
+    """What a window of relations takes from a twin.
+
+    Args:
+        surface_sigma_m: standard deviation of a measured surface point.
+        thickness_m: so much lies hidden behind each seen point.
+        joint_sigma_m: joints less sure than this are not known to the relations.
+        context_s: so much of the neighbouring segments tells how things move at a border.
+    """
+
+    surface_sigma_m: float
+    thickness_m: float
+    joint_sigma_m: float = 0.12
+    context_s: float = 0.5
 
 
 class Twin:
@@ -279,3 +298,42 @@ def solid_reader(archive: TwinArchive, number: int, thickness_m: float) -> Calla
         return with_hidden_side(surface.points_m, np.mean(cameras, axis=0), thickness_m)
 
     return points_m
+
+
+def graph_window(
+    archive: TwinArchive, number: int, times_ns: Sequence[np.ndarray], static: StaticScene, config: WindowConfig
+) -> SceneWindow:
+    """What the relations of one segment are measured in: tracks, surfaces, joints, and moments of its neighbours.
+
+    Args:
+        archive: a twin whose tracks are committed.
+        number: which segment.
+        times_ns: the instants of every segment.
+        static: the room with the names that hold.
+        config: see WindowConfig.
+    """
+    reach_ns, own_ns = round(config.context_s * 1e9), times_ns[number]
+    before_ns = times_ns[number - 1] if number else own_ns[:0]
+    after_ns = times_ns[number + 1] if number + 1 < len(times_ns) else own_ns[:0]
+    if len(own_ns):
+        before_ns = before_ns[before_ns >= own_ns[0] - reach_ns]
+        after_ns = after_ns[after_ns <= own_ns[-1] + reach_ns]
+    instants_ns = np.concatenate([before_ns, own_ns, after_ns])
+    segments = [number - 1] * bool(len(before_ns)) + [number] + [number + 1] * bool(len(after_ns))
+    tracks = _rows_at(archive, segments, "tracks", instants_ns)
+    joints_m: dict[str, np.ndarray] = {}
+    if archive.has_table("tracks", number, "bodies"):
+        joints_m = joints_by_track(
+            _rows_at(archive, segments, "bodies", instants_ns), instants_ns, config.joint_sigma_m
+        )
+    return scene_window(
+        instants_ns, tracks, static, config.surface_sigma_m, solid_reader(archive, number, config.thickness_m),
+        joints_m, (len(before_ns), len(after_ns)),
+    )  # fmt: skip
+
+
+def _rows_at(archive: TwinArchive, segments: Sequence[int], table: str, instants_ns: np.ndarray) -> pa.Table:
+    import pyarrow as pa
+
+    rows = pa.concat_tables([archive.read_segment("tracks", number, table) for number in segments])
+    return rows.filter(pa.array(np.isin(rows["time_ns"].to_numpy(), instants_ns)))

@@ -26,7 +26,7 @@ from .capture.rig_epochs import quiet_span_ns, still_span_ns
 from .capture.rig_file import rig_to_json
 from .capture.storage import StoredRecording
 from .capture.sync import SyncTable, segment_spans, synchronize
-from .facade import Twin, measured_surfaces, named_room, solid_reader
+from .facade import Twin, WindowConfig, graph_window, measured_surfaces, named_room
 from .reconstruction.body_paths import smooth_bodies
 from .reconstruction.body_tables import body_table, raw_bodies, raw_body_table
 from .reconstruction.detections import Sighting as Sighting2D
@@ -44,7 +44,7 @@ from .scenegraph.procedure import with_roles
 from .scenegraph.timeline import SceneGraphTimeline, split
 from .scenegraph.timeline_tables import nodes_table, relations_table
 from .scenegraph.vocabulary import canonical_name
-from .scenegraph.window_tables import node_spans, scene_window
+from .scenegraph.window_tables import node_spans
 
 Progress = Callable[[str, int, int], None]
 """(stage, steps done, steps in all); called often."""
@@ -257,13 +257,10 @@ def derive_graph(
     every_ns = np.concatenate(times_ns)
     interval_ns = int(np.median(np.diff(every_ns))) if len(every_ns) > 1 else 1_000_000_000
     builder = GraphBuilder(config.graph, interval_ns)
+    window = WindowConfig(config.dynamic.surface_voxel_m / 2, config.dynamic.thickness_m)
     for number in range(count):
         tell("graph", number, count)
-        tracks = archive.read_segment("tracks", number, "tracks")
-        sigma_m = config.dynamic.surface_voxel_m / 2
-        read_surface = solid_reader(archive, number, config.dynamic.thickness_m)
-        window = scene_window(times_ns[number], tracks, static, sigma_m, read_surface)
-        builder.push(compute_pair_features(window))
+        builder.push(compute_pair_features(graph_window(archive, number, times_ns, static, window)))
     spans = [archive.span_ns("tracks", number) for number in range(count)]
     relations, measured = builder.finish(), builder.measured
     pieces = split(relations, [spans[0][0], *(end_ns for _, end_ns in spans)])

@@ -119,3 +119,22 @@ def _arrays(table: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     covariance_m2[:, :, *UPPER] = half
     covariance_m2[:, :, UPPER[1], UPPER[0]] = half
     return joints_m, covariance_m2, _column(table, "num_views").reshape(-1, NUM_JOINTS).astype(np.uint8)
+
+
+def joints_by_track(table: pa.Table, times_ns: np.ndarray, largest_sigma_m: float) -> dict[str, np.ndarray]:
+    """(T, 17, 3) joints by track at instants, world; NaN where there is no body, or a joint is not sure enough.
+
+    Args:
+        table: what `body_table` gives.
+        times_ns: (T,) the instants, in order.
+        largest_sigma_m: the largest standard deviation per axis of a joint that counts as known.
+    """
+    joints_m, covariance_m2, _ = _arrays(table)
+    sigma_m = np.sqrt(np.trace(covariance_m2, axis1=-2, axis2=-1) / 3)
+    sure_m = np.where((sigma_m <= largest_sigma_m)[..., None], joints_m, np.nan)
+    at = np.searchsorted(times_ns, table["time_ns"].to_numpy())
+    names = table["track_id"].to_pylist()
+    found = {name: np.full((len(times_ns), NUM_JOINTS, 3), np.nan) for name in sorted(set(names))}
+    for row, (place, name) in enumerate(zip(at.tolist(), names, strict=True)):
+        found[name][place] = sure_m[row]
+    return found

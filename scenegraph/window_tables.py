@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +38,13 @@ def standing_entities(static: StaticScene) -> tuple[Entity, ...]:
 
 
 def scene_window(
-    times_ns: np.ndarray, tracks: pa.Table, static: StaticScene, surface_sigma_m: float, read_surface: SurfaceReader
+    times_ns: np.ndarray,
+    tracks: pa.Table,
+    static: StaticScene,
+    surface_sigma_m: float,
+    read_surface: SurfaceReader,
+    joints_m: Mapping[str, np.ndarray] | None = None,
+    context: tuple[int, int] = (0, 0),
 ) -> SceneWindow:
     """The window of one segment.
 
@@ -48,6 +54,8 @@ def scene_window(
         static: fixtures and zones, with the names that hold.
         surface_sigma_m: standard deviation of a measured surface point.
         read_surface: gives the measured surface of a track at an instant.
+        joints_m: (T, 17, 3) joints by track, world, NaN = unknown.
+        context: so many instants at begin and end belong to the neighbouring segments.
     """
     rows = {name: tracks[name].to_numpy(zero_copy_only=False) for name in tracks.column_names}
     ids = sorted(set(rows["track_id"].tolist()), key=natural_key)
@@ -80,6 +88,8 @@ def scene_window(
         {num_tracks + index: box for index, box in enumerate(standing)},
         {num_tracks + len(standing) + index: zone for index, zone in enumerate(static.zones)},
         lambda time, entity: read_surface(int(times_ns[time]), entities[entity].node_id),
+        {column[name]: joints for name, joints in (joints_m or {}).items() if name in column},
+        context=context,
     )  # fmt: skip
 
 

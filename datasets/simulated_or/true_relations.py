@@ -166,7 +166,9 @@ def _performed_rows(measured: Measurements, sights: Sights, acts: Iterable[Act])
         mask[begin:end] = True
     for (subject, predicate, name), mask in masks.items():
         moving = [numbers[one] for one in (subject, name) if one in numbers]
-        mask = bridged(mask, least_instants(ACT_BRIDGED_S, measured.step_s)) & sights.exists[:, moving].all(axis=1)
+        if predicate != "holding":  # who lets go has let go: another may hold it in between
+            mask = bridged(mask, least_instants(ACT_BRIDGED_S, measured.step_s))
+        mask = mask & sights.exists[:, moving].all(axis=1)
         unseen = np.asarray(~sights.seen[:, moving].all(axis=1))
         unknown = mask & without_short(unseen, least_instants(ACT_UNSEEN_S, measured.step_s))
         for state, where in (("true", mask & ~unknown), ("unknown", unknown)):
