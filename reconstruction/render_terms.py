@@ -118,7 +118,7 @@ def render_torch(
     local = _local(vertices, view)
     focal, center = (torch.from_numpy(array.astype(np.float32)) for array in (view.focal_px, view.center_px))
     uv = local[:, :2] / local[:, 2:].clamp_min(0.05) * focal + center
-    corners = torch.cat([uv, local[:, 2:]], dim=1)[torch.from_numpy(np.ascontiguousarray(faces))]
+    corners = torch.cat([uv, local[:, 2:]], dim=1)[torch.from_numpy(np.array(faces))]
     found, seen = corners.detach().numpy().astype(np.float64), np.empty((size[0], size[1], 1), np.int64)
     near = np.empty((size[0], size[1], FACES_PER_PIXEL), np.int64)
     rasterize(found, size[0], size[1], 0.0, seen)

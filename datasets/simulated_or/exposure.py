@@ -11,8 +11,6 @@ from .random_fields import normal_field
 
 #: Levels of light between black and saturation, fine enough for the steep dark end of the curve.
 LIGHT_LEVELS = 16384
-#: Rows done at once, so that what is in work stays in the cache of a core.
-BAND_ROWS = 48
 GRAIN_SHIFT = 16
 
 
@@ -58,25 +56,17 @@ def expose(linear_rgb: np.ndarray, exposure: Exposure, rng: np.random.Generator)
         exposure: the camera's settings.
         rng: the noise comes from here; one draw serves all three channels, each from another place of it.
     """
+    from ._exposure_kernel import count_light
+
     height, width = linear_rgb.shape[:2]
-    gains, curve = _gains((height, width), exposure), _curve(exposure.gamma)
     noisy = exposure.read_noise > 0 or exposure.shot_noise > 0
-    grain = normal_field(rng, (height + GRAIN_SHIFT, width + GRAIN_SHIFT)) if noisy else None
-    shifts = rng.integers(0, GRAIN_SHIFT, (3, 2))
-    shot, read = np.float32(exposure.shot_noise), np.float32(exposure.read_noise**2)
-    picture = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, BAND_ROWS):
-        rows = slice(top, min(top + BAND_ROWS, height))
-        light = linear_rgb[rows] * gains[rows]
-        if grain is not None:
-            spread = np.sqrt(light * shot + read)
-            for channel, (y, x) in enumerate(shifts):
-                spread[..., channel] *= grain[y + top : y + rows.stop, x : x + width]
-            light += spread
-        light *= np.float32(LIGHT_LEVELS - 1)
-        np.clip(light, 0, LIGHT_LEVELS - 1, out=light)
-        picture[rows] = curve[light.astype(np.uint16)]
-    return picture
+    grain_shape = (height + GRAIN_SHIFT, width + GRAIN_SHIFT)
+    grain = normal_field(rng, grain_shape) if noisy else np.zeros((1, 1), np.float32)
+    return count_light(
+        linear_rgb, _gains((height, width), exposure), grain, rng.integers(0, GRAIN_SHIFT, (3, 2)),
+        np.float32(exposure.shot_noise), np.float32(exposure.read_noise**2), _curve(exposure.gamma),
+        np.float32(LIGHT_LEVELS - 1),
+    )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=16)

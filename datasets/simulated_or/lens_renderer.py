@@ -56,8 +56,9 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LensTable:
-    """What a lens has wherever it stands: rays of its pixels (h * w, 3) float32 of depth 1, and a grid over them."""
+    """What a lens has wherever it stands: its pixels (h * w,), their rays (h * w, 3) of depth 1, a grid over them."""
 
+    pixels: np.ndarray
     rays: np.ndarray
     cells: _Cells
 
@@ -65,7 +66,7 @@ class LensTable:
     def of(cls, lens: Intrinsics) -> LensTable:
         """The table of a lens."""
         rays = lens.rays().reshape(-1, 3)
-        return cls(rays, _Cells(lens, rays))
+        return cls(np.arange(len(rays)), rays, _Cells(lens, rays))
 
 
 class LensRenderer:
@@ -85,7 +86,7 @@ class LensRenderer:
         table = table or LensTable.of(lens)
         self.lens, self.pose, self.lighting, self.with_color = lens, world_from_lens, lighting, with_color
         self.shape = (lens.height_px, lens.width_px)
-        self.rays, self._cells = table.rays, table.cells
+        self.rays, self._pixels, self._cells = table.rays, table.pixels, table.cells
         self.pixel_rad = 1.0 / lens.fx_px
         self._lens_from_world = world_from_lens.inverse()
 
@@ -106,7 +107,7 @@ class LensRenderer:
         view = self.nothing()
         picture = np.full(len(self.rays), -1, np.int32)
         width = self.shape[1]
-        for pixels in self._bands(np.arange(len(self.rays)), BAND // width * width):
+        for pixels in self._bands(self._pixels, BAND // width * width):
             rays = self._world_rays(pixels)
             hits = room.cast_rows(rays, width) if self.with_color else room.cast(rays)
             self._lay(view, pixels, room, hits, light)

@@ -59,7 +59,7 @@ def lying(draped: bool, prone: bool = False) -> tuple[np.ndarray, np.ndarray, np
     )  # fmt: skip
     far_m, part = hit["t_hit"].numpy().astype(np.float64), hit["geometry_ids"].numpy()
     stopped = np.isfinite(far_m)
-    points_m = np.concatenate([(from_m + far_m[:, None] * down)[stopped], hanging_m])
+    points_m = np.concatenate([from_m[stopped] + far_m[stopped, None] * down[stopped], hanging_m])
     colors = np.array([BLACK, SKIN, BLUE])[np.concatenate([part[stopped], np.full(len(hanging_m), 2)])]
     return points_m, colors.astype(np.uint8), joints_m
 
