@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..capture.config import config_from_mapping
-from ..facade import Twin, solid_reader
+from ..facade import Twin, WindowConfig, graph_window
 from ..scenegraph.graph_builder import GraphBuilder, GraphConfig
 from ..scenegraph.pair_features import PairFeatures
 from ..scenegraph.pair_measuring import compute_pair_features
 from ..scenegraph.timeline import Interval
-from ..scenegraph.window_tables import scene_window
 from .rows import RelationRow
 
 if TYPE_CHECKING:
@@ -61,10 +60,8 @@ def _row(interval: Interval) -> RelationRow:
 
 
 def _features(twin: Twin, dynamic: dict) -> Iterator[PairFeatures]:
-    sigma_m = dynamic["surface_voxel_m"] / 2
+    config = WindowConfig(dynamic["surface_voxel_m"] / 2, dynamic["thickness_m"])
+    frames = [twin.archive.read_segment("moving", number, "frames") for number in range(twin.num_segments)]
+    times_ns = [np.unique(table["time_ns"].to_numpy()) for table in frames]
     for number in range(twin.num_segments):
-        frames = twin.archive.read_segment("moving", number, "frames")
-        times_ns = np.unique(frames["time_ns"].to_numpy())
-        tracks = twin.archive.read_segment("tracks", number, "tracks")
-        read_surface = solid_reader(twin.archive, number, dynamic["thickness_m"])
-        yield compute_pair_features(scene_window(times_ns, tracks, twin.room, sigma_m, read_surface))
+        yield compute_pair_features(graph_window(twin.archive, number, times_ns, twin.room, config))
