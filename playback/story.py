@@ -12,6 +12,8 @@ from ..scenegraph.vocabulary import FIXTURE, PREDICATES, TRACK, ZONE, natural_ke
 from .palette import RGB, node_color, predicate_color, predicate_rank, rows_in_order
 
 WHOLE_ROOM = "room"
+#: More unknown relations of one pair than this are counted, not named.
+NAMED_UNKNOWN = 2
 COLUMN_PX, ROW_PX = 150.0, 44.0
 
 
@@ -114,8 +116,11 @@ def pairs_of(relations: Iterable[Relation]) -> dict[tuple[str, str], list[Relati
 
 
 def spoken(relations: Iterable[Relation]) -> str:
-    """The predicates of some relations in a few words, the unknown ones with a question mark."""
-    return ", ".join(row.predicate + ("" if row.state == TruthState.TRUE else " ?") for row in relations)
+    """The predicates of some relations in a few words; the unknown with a question mark, or many of them counted."""
+    rows = list(relations)
+    told = [row.predicate for row in rows if row.state == TruthState.TRUE]
+    unknown = [f"{row.predicate} ?" for row in rows if row.state != TruthState.TRUE]
+    return ", ".join([*told, *(unknown if len(unknown) <= NAMED_UNKNOWN else [f"{len(unknown)} unknown"])])
 
 
 def graph_picture(graph: SceneGraph, places: Mapping[str, tuple[float, float]]) -> Picture:
