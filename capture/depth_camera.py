@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module, metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 from .arrays import RawDepthImage
 from .camera import CameraModel
-from .errors import ConfigError, InputError, nearest_name
+from .errors import InputError
+from .plugins import find_plugin, plugin_names
 
 GROUP = "ortwin.devices"
 BUILT_IN = {
@@ -126,7 +126,7 @@ class DeviceDriver(Protocol):
 
 def device_names() -> list[str]:
     """The drivers that there are, those of installed packages among them."""
-    return sorted({*BUILT_IN, *(entry.name for entry in metadata.entry_points(group=GROUP))})
+    return plugin_names(GROUP, BUILT_IN)
 
 
 def find_device(name: str) -> DeviceDriver:
@@ -135,19 +135,7 @@ def find_device(name: str) -> DeviceDriver:
     Raises:
         ConfigError: nobody has it; names the nearest one. Or the package that offers it cannot be loaded.
     """
-    if name in BUILT_IN:
-        module, _, function = BUILT_IN[name].partition(":")
-        return getattr(import_module(module, __package__), function)
-    for entry in metadata.entry_points(group=GROUP, name=name):
-        try:
-            return entry.load()
-        except Exception as error:
-            raise ConfigError(
-                f"the driver '{name}' cannot be loaded", where=f"entry point {entry.name} = {entry.value}",
-                why=str(error), todo="repair or uninstall the package that offers it",
-            ) from error  # fmt: skip
-    known = device_names()
-    raise ConfigError(f"unknown device '{name}'{nearest_name(name, known)}", todo=f"use one of {', '.join(known)}")
+    return find_plugin(name, "device", GROUP, BUILT_IN, __package__)
 
 
 def open_devices(name: str, request: DeviceRequest) -> OpenedDevices:

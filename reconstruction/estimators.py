@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module, metadata
 from pathlib import Path
 from typing import Protocol
 
 from ..capture.arrays import ColorImage, read_only
-from ..capture.errors import ConfigError, nearest_name
+from ..capture.plugins import find_plugin, plugin_names
 from .detections import Detection
 
 GROUP = "ortwin.pose_estimators"
@@ -91,7 +90,7 @@ class EstimatorFactory(Protocol):
 
 def estimator_names() -> list[str]:
     """The estimators that there are, those of installed packages among them."""
-    return sorted({*BUILT_IN, *(entry.name for entry in metadata.entry_points(group=GROUP))})
+    return plugin_names(GROUP, BUILT_IN)
 
 
 def find_estimator(name: str) -> EstimatorFactory:
@@ -100,21 +99,7 @@ def find_estimator(name: str) -> EstimatorFactory:
     Raises:
         ConfigError: nobody has it; names the nearest one. Or the package that offers it cannot be loaded.
     """
-    if name in BUILT_IN:
-        module, _, function = BUILT_IN[name].partition(":")
-        return getattr(import_module(module, __package__), function)
-    for entry in metadata.entry_points(group=GROUP, name=name):
-        try:
-            return entry.load()
-        except Exception as error:
-            raise ConfigError(
-                f"the pose estimator '{name}' cannot be loaded", where=f"entry point {entry.name} = {entry.value}",
-                why=str(error), todo="repair or uninstall the package that offers it",
-            ) from error  # fmt: skip
-    known = estimator_names()
-    raise ConfigError(
-        f"unknown pose estimator '{name}'{nearest_name(name, known)}", todo=f"use one of {', '.join(known)}"
-    )
+    return find_plugin(name, "pose estimator", GROUP, BUILT_IN, __package__)
 
 
 def open_estimator(name: str, request: EstimatorRequest | None = None) -> PoseEstimator:

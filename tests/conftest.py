@@ -5,6 +5,7 @@ import signal
 import sys
 import typing
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,6 +53,12 @@ install_import_hook(checked_modules(), "ortwin_checker.checked")
 # The same examples on every machine and every day; a slow machine is no failure.
 settings.register_profile("ortwin", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("ortwin")
+
+
+def pytest_configure() -> None:
+    """Where nothing may be missing, the bodies of simulated people may not be missing either: no test is skipped."""
+    if os.environ.get(REQUIRE_TEST_DATA) == "1" and find_spec("anny") is None:
+        raise pytest.UsageError("the package anny is not installed: pip install -e .[bodies]")
 
 
 # Whoever starts the tests in the background may have had Ctrl-C ignored; some tests press it.

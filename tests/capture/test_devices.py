@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from ortwin.capture import depth_camera, devices
+from ortwin.capture import devices, plugins
 from ortwin.capture.camera import CameraModel, Intrinsics
 from ortwin.capture.depth_camera import DeviceRequest, device_names, find_device, name_cameras, open_devices
 from ortwin.capture.device_lenses import lens_of_maker, pose_of_maker
@@ -43,7 +43,7 @@ def test_a_driver_of_another_package_is_found(monkeypatch):
     def entry_points(group: str, name: str | None = None) -> list:
         return [point] if group == "ortwin.devices" and name in (None, "lab_camera") else []
 
-    monkeypatch.setattr(depth_camera.metadata, "entry_points", entry_points)
+    monkeypatch.setattr(plugins.metadata, "entry_points", entry_points)
     assert find_device("lab_camera") is driver and "lab_camera" in device_names()
 
 
@@ -52,7 +52,7 @@ def test_a_driver_that_cannot_be_loaded_says_whose_it_is(monkeypatch):
         raise ImportError("libusb is missing")
 
     point = SimpleNamespace(name="lab_camera", value="lab:open", load=load)
-    monkeypatch.setattr(depth_camera.metadata, "entry_points", lambda group, name=None: [point])
+    monkeypatch.setattr(plugins.metadata, "entry_points", lambda group, name=None: [point])
     with pytest.raises(ConfigError, match="cannot be loaded") as caught:
         find_device("lab_camera")
     assert "lab:open" in caught.value.where and "libusb" in caught.value.why

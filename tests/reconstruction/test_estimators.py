@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ortwin.capture import plugins
 from ortwin.capture.errors import ConfigError
 from ortwin.reconstruction import estimators
 from ortwin.reconstruction.estimators import EstimatorRequest, Picture, find_estimator, open_estimator
@@ -18,7 +19,7 @@ def offer(monkeypatch, load):
     def entry_points(group, name=None):
         return [Point(load)] if name in (None, "theirs") else []
 
-    monkeypatch.setattr(estimators.metadata, "entry_points", entry_points)
+    monkeypatch.setattr(plugins.metadata, "entry_points", entry_points)
 
 
 def test_an_estimator_of_another_package_gets_the_request(monkeypatch):
