@@ -60,6 +60,14 @@ class BodyFitConfig:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class BodyForm:
+    """What of a body holds for its whole track: its shape (k,), and how far clothes stand off at each bone (b,)."""
+
+    shape: np.ndarray
+    clothing_m: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BodyFit:
     """A fitted track.
 
@@ -93,18 +101,47 @@ def fit_body(
         config: the settings.
         extra: further terms, such as those of render_terms.py; they join where surfaces do.
     """
-    import torch
-
     config = config or BodyFitConfig()
-    poser = BodyPoser(model)
-    root, root_m = place_trunks(evidence, model)
     chosen = spread_instants(evidence, config.shape_instants)
-    solver = _Solver(poser, evidence.at(chosen), chosen, root[chosen], config, extra)
-    start = _Unknowns.start(model, root_m[chosen], config.noise)
+    form = fit_form(evidence.at(chosen), model, config, extra, chosen)
+    return fit_poses(evidence, model, form, config, extra)
+
+
+def fit_form(
+    evidence: BodyEvidence, model: BodyModel, config: BodyFitConfig, extra: Sequence[ExtraTerm] = (),
+    rows: np.ndarray | None = None,
+) -> BodyForm:  # fmt: skip
+    """What a body looks like at any instant, from a few that are spread over its track.
+
+    Args:
+        evidence: of these instants.
+        model, config, extra: as in `fit_body`.
+        rows: (t,) the numbers by which the further terms know the instants; 0, 1, ... if None.
+    """
+    root, root_m = place_trunks(evidence, model)
+    rows = np.arange(len(root)) if rows is None else rows
+    solver = _Solver(BodyPoser(model), evidence, rows, root, config, extra)
+    start = _Unknowns.start(model, root_m, config.noise)
     solver.descend(start, config.joint_rounds, surfaces=False)
     solver.descend(start, config.shape_rounds, surfaces=True)
-    shape, clothing = start.shape.detach(), start.clothing.detach()
+    return BodyForm(start.shape.detach().numpy(), _clothing_m(start.clothing.detach(), config.noise).numpy())
 
+
+def fit_poses(
+    evidence: BodyEvidence, model: BodyModel, form: BodyForm, config: BodyFitConfig, extra: Sequence[ExtraTerm] = ()
+) -> BodyFit:
+    """How a body of known form stands at each instant.
+
+    Args:
+        evidence, model, config, extra: as in `fit_body`.
+        form: what it looks like.
+    """
+    import torch
+
+    poser = BodyPoser(model)
+    root, root_m = place_trunks(evidence, model)
+    shape, share = torch.from_numpy(form.shape.copy()), form.clothing_m / config.noise.thickest_m
+    clothing = torch.logit(torch.from_numpy(share.astype(np.float32)), eps=1e-4)
     parts: list[tuple[np.ndarray, _Unknowns, _Solver]] = []
     for rows, kept in windows(len(evidence.times_ns), config.window, config.overlap):
         solver = _Solver(poser, evidence.at(rows), rows, root[rows], config, extra)
@@ -115,7 +152,7 @@ def fit_body(
     with torch.no_grad():
         found = [solver.result(pose, kept) for kept, pose, solver in parts]
     columns = [np.concatenate(column) for column in zip(*found, strict=True)]
-    body = BodyParameters(shape.numpy(), _clothing_m(clothing, config.noise).numpy(), columns[0], columns[1])
+    body = BodyParameters(form.shape, form.clothing_m, columns[0], columns[1])
     return BodyFit(model.name, np.asarray(evidence.times_ns), body, *columns[2:])
 
 
