@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,43 +12,24 @@ import numpy as np
 from .archive import TwinArchive
 from .capture.camera import CameraRig
 from .capture.errors import InputError
-from .reconstruction.body_tables import body_states, joints_by_track
-from .reconstruction.room_plan import apply_room_plan, parse_room_plan
+from .readers import colored_surface_reader, fitted_bodies, named_room
+from .reconstruction.body_tables import body_states
+from .reconstruction.fitted_bodies import FittedBodies
 from .reconstruction.scene_tables import track_states
-from .reconstruction.state import BodyState, SceneState, StaticScene, SurfacePoints, Visibility
-from .reconstruction.surfaces import decode_surface, with_hidden_side
+from .reconstruction.state import BodyState, SceneState, StaticScene
 from .scenegraph.graph import SceneGraph
 from .scenegraph.phases import PhaseSpan
 from .scenegraph.predicate import load_predicates
 from .scenegraph.procedure import phases_table, procedure_phases
 from .scenegraph.query_engine import QueryResult, run_query
 from .scenegraph.query_sources import QuerySources
-from .scenegraph.scene_window import SceneWindow
 from .scenegraph.streams import streams_table
 from .scenegraph.timeline import SceneGraphTimeline
 from .scenegraph.timeline_tables import whole_relations
 from .scenegraph.vocabulary import PredicateSpec
-from .scenegraph.window_tables import scene_window
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-@dataclass(frozen=True, slots=True)
-class WindowConfig:
-    """What a window of relations takes from a twin.
-
-    Args:
-        surface_sigma_m: standard deviation of a measured surface point.
-        thickness_m: so much lies hidden behind each seen point.
-        joint_sigma_m: joints less sure than this are not known to the relations.
-        context_s: so much of the neighbouring segments tells how things move at a border.
-    """
-
-    surface_sigma_m: float
-    thickness_m: float
-    joint_sigma_m: float = 0.12
-    context_s: float = 0.5
 
 
 class Twin:
@@ -108,6 +88,17 @@ class Twin:
         if not self.archive.has_table("tracks", segment, "bodies"):
             return {}
         return body_states(self.archive.read_segment("tracks", segment, "bodies"))
+
+    @cached_property
+    def meshes(self) -> FittedBodies | None:
+        """The bodies that `ortwin bodies` fitted; None where nobody did, or not to the end."""
+        if not self.num_segments or self.archive.num_committed("bodies") < self.num_segments:
+            return None
+        return fitted_bodies(self.archive, self.times_ns)
+
+    def body_mesh(self, track_id: str, time_ns: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """A person's body, clothes and all: vertices (n, 3), world, and faces (f, 3); None where none was fitted."""
+        return None if self.meshes is None else self.meshes.mesh(track_id, time_ns)
 
     @property
     def relations(self) -> pa.Table:
@@ -223,117 +214,3 @@ class Twin:
         seconds = (self.times_ns[-1] - self.times_ns[0]) * 1e-9
         ids = sorted(set(self.tracks["track_id"].to_pylist()))
         return f"<b>{self.path.name}</b>: {seconds:.1f} s, {len(self.rig.cameras)} cameras, {', '.join(ids)}"
-
-
-def named_room(archive: TwinArchive, room_plan: bytes | None) -> StaticScene:
-    """The standing room with the names of a room.toml (its text, or None)."""
-    scene = archive.read_static()
-    if room_plan is None:
-        return scene
-    fixtures, zones = apply_room_plan(parse_room_plan(room_plan.decode()), scene.fixtures, scene.zones)
-    return replace(scene, fixtures=fixtures, zones=zones)
-
-
-def colored_surface_reader(archive: TwinArchive, number: int) -> Callable[[int, str], SurfacePoints | None]:
-    """(time_ns, track_id) -> the measured surface in one segment, or None where nothing was measured."""
-    tracks = archive.read_segment("tracks", number, "tracks")
-    sightings = archive.read_segment("moving", number, "sightings")
-    packets = archive.read_blob("moving", number, "surfaces.bin")
-    raw = {
-        (time_ns, track_id): number
-        for time_ns, track_id, number in zip(
-            *(tracks[name].to_pylist() for name in ("time_ns", "track_id", "number")), strict=True
-        )
-    }
-    place = {
-        (time_ns, number): (offset, size)
-        for time_ns, number, offset, size in zip(
-            *(sightings[name].to_pylist() for name in ("time_ns", "number", "surface_offset", "surface_size")),
-            strict=True,
-        )
-    }
-
-    def read(time_ns: int, track_id: str) -> SurfacePoints | None:
-        offset, size = place.get((time_ns, raw.get((time_ns, track_id), -1)), (0, 0))
-        if size == 0:
-            return None
-        return SurfacePoints(track_id, *decode_surface(packets[offset : offset + size]))
-
-    return read
-
-
-def measured_surfaces(archive: TwinArchive, number: int) -> dict[int, dict[int, tuple[np.ndarray, bool]]]:
-    """By time and raw number, in one segment: the measured surface (n, 3), and whether a head tops it."""
-    sightings = archive.read_segment("moving", number, "sightings")
-    packets = archive.read_blob("moving", number, "surfaces.bin")
-    found: dict[int, dict[int, tuple[np.ndarray, bool]]] = {}
-    names = ("time_ns", "number", "has_head", "surface_offset", "surface_size")
-    for time_ns, raw, has_head, offset, size in zip(*(sightings[name].to_pylist() for name in names), strict=True):
-        if size:
-            points_m, _ = decode_surface(packets[offset : offset + size])
-            found.setdefault(time_ns, {})[raw] = points_m, has_head
-    return found
-
-
-def solid_reader(archive: TwinArchive, number: int, thickness_m: float) -> Callable[[int, str], np.ndarray]:
-    """(time_ns, track_id) -> (n, 3) float32 points of a measured thing in one segment, its hidden side included.
-
-    Empty where nothing was measured. See `reconstruction.surfaces.with_hidden_side`.
-    """
-    read = colored_surface_reader(archive, number)
-    places_m = {name: camera.world_from_camera.translation_m for name, camera in archive.rig.cameras.items()}
-    visibility = archive.read_segment("tracks", number, "visibility")
-    seen_by: dict[tuple[int, str], list[np.ndarray]] = {}
-    names = ("time_ns", "track_id", "camera_id", "visibility")
-    for time_ns, track_id, camera_id, value in zip(*(visibility[name].to_pylist() for name in names), strict=True):
-        if value == Visibility.SEEN:
-            seen_by.setdefault((time_ns, track_id), []).append(places_m[camera_id])
-
-    def points_m(time_ns: int, track_id: str) -> np.ndarray:
-        surface, cameras = read(time_ns, track_id), seen_by.get((time_ns, track_id))
-        if surface is None:
-            return np.zeros((0, 3), np.float32)
-        if not cameras:
-            return surface.points_m
-        return with_hidden_side(surface.points_m, np.mean(cameras, axis=0), thickness_m)
-
-    return points_m
-
-
-def graph_window(
-    archive: TwinArchive, number: int, times_ns: Sequence[np.ndarray], static: StaticScene, config: WindowConfig
-) -> SceneWindow:
-    """What the relations of one segment are measured in: tracks, surfaces, joints, and moments of its neighbours.
-
-    Args:
-        archive: a twin whose tracks are committed.
-        number: which segment.
-        times_ns: the instants of every segment.
-        static: the room with the names that hold.
-        config: see WindowConfig.
-    """
-    reach_ns, own_ns = round(config.context_s * 1e9), times_ns[number]
-    before_ns = times_ns[number - 1] if number else own_ns[:0]
-    after_ns = times_ns[number + 1] if number + 1 < len(times_ns) else own_ns[:0]
-    if len(own_ns):
-        before_ns = before_ns[before_ns >= own_ns[0] - reach_ns]
-        after_ns = after_ns[after_ns <= own_ns[-1] + reach_ns]
-    instants_ns = np.concatenate([before_ns, own_ns, after_ns])
-    segments = [number - 1] * bool(len(before_ns)) + [number] + [number + 1] * bool(len(after_ns))
-    tracks = _rows_at(archive, segments, "tracks", instants_ns)
-    joints_m: dict[str, np.ndarray] = {}
-    if archive.has_table("tracks", number, "bodies"):
-        joints_m = joints_by_track(
-            _rows_at(archive, segments, "bodies", instants_ns), instants_ns, config.joint_sigma_m
-        )
-    return scene_window(
-        instants_ns, tracks, static, config.surface_sigma_m, solid_reader(archive, number, config.thickness_m),
-        joints_m, (len(before_ns), len(after_ns)),
-    )  # fmt: skip
-
-
-def _rows_at(archive: TwinArchive, segments: Sequence[int], table: str, instants_ns: np.ndarray) -> pa.Table:
-    import pyarrow as pa
-
-    rows = pa.concat_tables([archive.read_segment("tracks", number, table) for number in segments])
-    return rows.filter(pa.array(np.isin(rows["time_ns"].to_numpy(), instants_ns)))

@@ -26,7 +26,8 @@ from .capture.rig_epochs import quiet_span_ns, still_span_ns
 from .capture.rig_file import rig_to_json
 from .capture.storage import StoredRecording
 from .capture.sync import SyncTable, segment_spans, synchronize
-from .facade import Twin, WindowConfig, graph_window, measured_surfaces, named_room
+from .facade import Twin
+from .readers import WindowConfig, graph_window, measured_surfaces, named_room
 from .reconstruction.body_paths import smooth_bodies
 from .reconstruction.body_tables import body_table, raw_bodies, raw_body_table
 from .reconstruction.detections import Sighting as Sighting2D

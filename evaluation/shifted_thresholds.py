@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..capture.config import config_from_mapping
-from ..facade import Twin, WindowConfig, graph_window
+from ..facade import Twin
+from ..readers import WindowConfig, graph_window
 from ..scenegraph.graph_builder import GraphBuilder, GraphConfig
 from ..scenegraph.pair_features import PairFeatures
 from ..scenegraph.pair_measuring import compute_pair_features

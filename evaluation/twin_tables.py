@@ -180,6 +180,7 @@ def from_twin(twin: Twin) -> TwinTables:
         room_faces=room.faces,
         fixtures=room.fixtures,
         people=None if twin.bodies is None else people_rows(twin.bodies),
+        bodies=None if twin.meshes is None else twin.body_mesh,
         poses={name: camera.world_from_camera for name, camera in rig.cameras.items()},
         pose_covariance=dict(rig.covariance),
         clocks=twin.archive.clocks or None,
