@@ -179,12 +179,11 @@ def shade(albedo, rays, face_of, barycentric, normal, depth_m, faces, normals, g
 
 
 @numba.njit(cache=True, nogil=True)
-def keep_front(pixels, depth_m, face, behind_m):
-    """Turn hits (m,) into misses, in place, where the layer behind them (n,) is nearer; returns how many are left."""
+def keep_front(depth_m, face, behind_m):
+    """Turn hits (m,) into misses, in place, where the layer behind them (m,) is nearer; returns how many are left."""
     kept = 0
-    for i in range(len(pixels)):
-        behind = behind_m[pixels[i]]
-        if face[i] >= 0 and behind > 0 and depth_m[i] >= behind:
+    for i in range(len(face)):
+        if face[i] >= 0 and behind_m[i] > 0 and depth_m[i] >= behind_m[i]:
             face[i] = -1
         kept += face[i] >= 0
     return kept
@@ -237,8 +236,8 @@ def edges_among(pixels, owner, depth_m, width, step):
 
 @numba.njit(cache=True, nogil=True)
 def mix_samples(pixels, face, values, behind, image, share):
-    """Add a share of one more sample of some pixels, in place: what was hit, or the layer behind where nothing was."""
+    """Add a share of one more sample of some pixels, in place: what was hit, or what is `behind` (m, 3) of nothing."""
     for i in range(len(pixels)):
         for k in range(3):
-            value = values[i, k] if face[i] >= 0 else behind[pixels[i], k]
+            value = values[i, k] if face[i] >= 0 else behind[i, k]
             image[pixels[i], k] += share * (value - image[pixels[i], k])

@@ -47,11 +47,51 @@ class View:
     gloss: np.ndarray | None = None
     color: np.ndarray | None = None
 
+    @property
+    def images(self) -> list[np.ndarray]:
+        """All that are there, in order."""
+        images = (self.depth_m, self.owner, self.cosine, self.albedo, self.gloss, self.color)
+        return [image for image in images if image is not None]
+
     def copy(self) -> View:
         """The same view in memory of its own."""
         optional = (self.cosine, self.albedo, self.gloss, self.color)
         copies = (None if values is None else values.copy() for values in optional)
         return View(self.depth_m.copy(), self.owner.copy(), *copies)
+
+    def at(self, pixels: np.ndarray) -> Patch:
+        """What some pixels (k,) show, by their flat numbers."""
+        size = self.depth_m.size
+        return Patch(pixels, [np.take(image.reshape(size, -1), pixels, axis=0) for image in self.images])
+
+    def put(self, patch: Patch) -> None:
+        """Let some pixels show what they showed before, in place."""
+        size = self.depth_m.size
+        for image, values in zip(self.images, patch.values, strict=True):
+            image.reshape(size, -1)[patch.pixels] = values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """What some pixels (k,) of a view show: of each of its images (k, c), in the order of `View.images`."""
+
+    pixels: np.ndarray
+    values: list[np.ndarray]
+
+    @classmethod
+    def empty(cls) -> Patch:
+        """Of no pixels."""
+        return cls(np.zeros(0, np.int64), [])
+
+    @property
+    def depth_m(self) -> np.ndarray:
+        """(k,) float32."""
+        return self.values[0][:, 0]
+
+    @property
+    def color(self) -> np.ndarray:
+        """(k, 3) float32, of a colour lens."""
+        return self.values[-1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,8 +154,8 @@ class LensRenderer:
             kernel.lay_over_faces(pixels, hits.face, room.skin.texture_index, picture)
         if view.color is not None and light is not None:
             image = view.color.reshape(-1, 3)
-            nothing = np.zeros_like(image)
             for pixels in self._bands(seams(picture.reshape(self.shape), view.depth_m, SEAM_STEP)):
+                nothing = np.zeros((len(pixels), 3), np.float32)
                 for number, quarter in enumerate(DIAGONAL):
                     hits = room.cast(self._world_rays(pixels, quarter))
                     shades = light.shade(room, hits, self.pixel_rad, self.lighting)
@@ -127,16 +167,17 @@ class LensRenderer:
         """Pixels in pieces that bound the memory."""
         return (pixels[begin : begin + size] for begin in range(0, len(pixels), size))
 
-    def draw(self, behind: View, caster: Caster) -> View:
-        """A mesh in front of, or behind, what was drawn already; `behind` stays as it is."""
-        view = behind.copy()
+    def draw(self, view: View, caster: Caster) -> Patch:
+        """A mesh in front of, or behind, what a view shows already, in place; returns what it showed there before."""
         pixels = self._cells.pixels(self._lens_from_world @ caster.vertices_m, caster.skin.faces)
-        if len(pixels):
-            hits = caster.cast(self._world_rays(pixels))
-            if kernel.keep_front(pixels, hits.depth_m, hits.face, behind.depth_m.reshape(-1)):
-                self._lay(view, pixels, caster, hits)
-                self._soften(view, behind, pixels, caster)
-        return view
+        if not len(pixels):
+            return Patch.empty()
+        behind, hits = view.at(pixels), caster.cast(self._world_rays(pixels))
+        if not kernel.keep_front(hits.depth_m, hits.face, behind.depth_m):
+            return Patch.empty()
+        self._lay(view, pixels, caster, hits)
+        self._soften(view, behind, caster)
+        return behind
 
     def _lay(
         self, view: View, pixels: np.ndarray, caster: Caster, hits: Hits, room_light: RoomLight | None = None
@@ -155,23 +196,22 @@ class LensRenderer:
                 light = room_light.shade(caster, hits, self.pixel_rad, self.lighting)
             kernel.lay_over_colors(pixels, hits.face, light, view.color.reshape(-1, 3))
 
-    def _soften(self, view: View, behind: View, pixels: np.ndarray, caster: Caster) -> None:
+    def _soften(self, view: View, behind: Patch, caster: Caster) -> None:
         """Outlines in the picture: the mean of several samples, as a pixel of some size sees them."""
-        if view.color is None or behind.color is None:
+        if view.color is None:
             return
         edge = kernel.edges_among(
-            pixels, view.owner.reshape(-1), view.depth_m.reshape(-1), self.shape[1], np.float32(EDGE_STEP)
+            behind.pixels, view.owner.reshape(-1), view.depth_m.reshape(-1), self.shape[1], np.float32(EDGE_STEP)
         )
-        chosen, image = pixels[edge], view.color.reshape(-1, 3)
-        if not len(chosen):
+        if not len(edge):
             return
+        chosen, behind_m, behind_color = behind.pixels[edge], behind.depth_m[edge], behind.color[edge]
+        image = view.color.reshape(-1, 3)
         for number, quarter in enumerate(QUARTERS):
             hits = caster.cast(self._world_rays(chosen, quarter))
-            kernel.keep_front(chosen, hits.depth_m, hits.face, behind.depth_m.reshape(-1))
+            kernel.keep_front(hits.depth_m, hits.face, behind_m)
             light = caster.shade(hits, self.pixel_rad, self.lighting)
-            kernel.mix_samples(
-                chosen, hits.face, light, behind.color.reshape(-1, 3), image, np.float32(1 / (number + 1))
-            )
+            kernel.mix_samples(chosen, hits.face, light, behind_color, image, np.float32(1 / (number + 1)))
 
     def _world_rays(self, pixels: np.ndarray, quarter: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
         rotation, origin = self.pose.rotation.astype(np.float32), self.pose.translation_m.astype(np.float32)

@@ -18,7 +18,7 @@ from ...capture.geometry import SE3
 from .atlas import Atlas
 from .caster import ROOM_GLOSS, Caster, Lighting, Skin
 from .floor_shadow import FloorShadow
-from .lens_renderer import LensRenderer, LensTable, View
+from .lens_renderer import LensRenderer, LensTable, Patch, View
 from .performance import Performance
 from .room_light import RoomLight
 
@@ -40,22 +40,32 @@ class CameraView:
 
 @dataclass(slots=True, eq=False)
 class _Kept:
-    """A lens and what is drawn for it already: the room, and the room with those who rest."""
+    """A lens and what is drawn for it already: the room with those who rest, and what shows of it without them."""
 
     lens: LensRenderer
-    room: View
-    resting: View
+    view: View
     floor: FloorShadow | None
+    room: Patch = field(default_factory=Patch.empty)
     resting_key: bytes = b""
+
+    def rest(self, still: _Still) -> None:
+        """Let these rest in the view, and nobody else."""
+        if self.resting_key == still.key:
+            return
+        if len(self.room.pixels):
+            self.view.put(self.room)
+        self.room = Patch.empty() if still.caster is None else self.lens.draw(self.view, still.caster)
+        self.resting_key = still.key
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Still:
-    """Who rests in a span, of those who are there; the key tells equal layers."""
+    """Who rests in a span, of those who are there, ready for rays; the key tells equal layers."""
 
     asked: tuple[list[str], tuple[float, float]] | None = None
     vertices_m: Mapping[str, np.ndarray] = field(default_factory=dict)
     key: bytes = b""
+    caster: Caster | None = None
 
 
 class Renderer:
@@ -125,7 +135,8 @@ class Renderer:
                 if self._rests(name, *span_s)
             }
             key = b"".join(name.encode() + points.tobytes() for name, points in vertices.items())
-            self._still = _Still((there, span_s), vertices, key)
+            caster = self._still.caster if key == self._still.key else self._caster(vertices)
+            self._still = _Still((there, span_s), vertices, key, caster)
         return self._still
 
     def _rests(self, name: str, begin_s: float, end_s: float) -> bool:
@@ -137,11 +148,11 @@ class Renderer:
         self, lens: Intrinsics, pose: SE3, with_color: bool, still: _Still, caster: Caster | None
     ) -> tuple[View, FloorShadow | None]:
         kept = self._kept_lens(lens, pose, with_color)
-        if still.key != kept.resting_key:
-            layer = self._caster(still.vertices_m)
-            kept.resting = kept.room if layer is None else kept.lens.draw(kept.room, layer)
-            kept.resting_key = still.key
-        return kept.resting.copy() if caster is None else kept.lens.draw(kept.resting, caster), kept.floor
+        kept.rest(still)
+        view = kept.view.copy()
+        if caster is not None:
+            kept.lens.draw(view, caster)
+        return view, kept.floor
 
     def _kept_lens(self, lens: Intrinsics, pose: SE3, with_color: bool) -> _Kept:
         key = (lens.key, pose.rotation.tobytes(), pose.translation_m.tobytes(), with_color)
@@ -153,7 +164,7 @@ class Renderer:
             floor = None
             if with_color:
                 floor = FloorShadow(room.depth_m, renderer.rays, pose.rotation, pose.translation_m)
-            self._kept[key] = _Kept(renderer, room, room, floor)
+            self._kept[key] = _Kept(renderer, room, floor)
             if len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)

@@ -140,6 +140,17 @@ def test_a_thing_that_moved_is_not_kept_where_it_was(renderer: Renderer) -> None
         assert np.mean(np.abs(view.depth_m[mine] - expected[mine]) < 1e-4) > 0.99
 
 
+def test_what_was_covered_comes_back_as_it_was(renderer: Renderer) -> None:
+    """A camera keeps one view; after others have rested in it, it is the same as one in which nobody ever did."""
+    cam, spans = camera("azure_kinect_nfov", 0.5), [(0.2, (0.0, PERIOD_S / 2)), (1.0, (1.0, 1.5)), (3.0, (3.0, 3.5))]
+    fresh = [Renderer(renderer.performance).draw(cam, *span) for span in spans]
+    for (time_s, span), expected in zip([*spans, *spans], [*fresh, *fresh], strict=True):
+        view = renderer.draw(cam, time_s, span)
+        for seen, true in ((view.depth, expected.depth), (view.color, expected.color)):
+            assert seen is not None and true is not None
+            assert all(np.array_equal(a, b) for a, b in zip(seen.images, true.images, strict=True))
+
+
 @pytest.mark.parametrize("kind", ["azure_kinect_nfov", "azure_kinect_wfov"])
 def test_no_pixel_of_a_triangle_is_missed_even_across_the_plane_of_the_lens(kind: str) -> None:
     """Windows around what moves must hold all of it: drawing over nothing is the same as casting every ray."""
@@ -152,7 +163,9 @@ def test_no_pixel_of_a_triangle_is_missed_even_across_the_plane_of_the_lens(kind
         mesh = panel(corner, right, down, 0)
         sheet = Caster(Skin.of(mesh, pictures, 0.0), mesh.vertices_m, pictures)
         renderer = LensRenderer(lens, SE3.identity(), lighting, with_color=False)
-        assert np.array_equal(renderer.draw(renderer.nothing(), sheet).depth_m, renderer.draw_room(sheet).depth_m)
+        view = renderer.nothing()
+        renderer.draw(view, sheet)
+        assert np.array_equal(view.depth_m, renderer.draw_room(sheet).depth_m)
 
 
 def test_light_of_a_matt_sheet_follows_the_formula() -> None:
