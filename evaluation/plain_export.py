@@ -12,6 +12,7 @@ import numpy as np
 
 from ..capture.camera import CameraRig
 from ..capture.clock import ClockModel
+from ..capture.clock_table import clocks_of_rows
 from ..capture.conventions import rotation_from_quat_wxyz
 from ..capture.rig_file import read_rig
 from .joints import COCO_17
@@ -27,14 +28,11 @@ def read_exported_rig(folder: Path) -> CameraRig | None:
 
 
 def read_exported_clocks(folder: Path) -> dict[str, ClockModel] | None:
-    """clocks.csv; a file without rows says nothing."""
+    """clocks.csv, a line for each piece of a clock; a file without rows says nothing."""
     rows = _csv(folder / "clocks.csv")
     if not rows:
         return None
-    return {
-        row["camera_id"]: ClockModel(int(row["offset_ns"]), float(row["drift_ppm"]), int(row.get("reference_ns") or 0))
-        for row in rows
-    }
+    return clocks_of_rows(rows, str(folder / "clocks.csv"))
 
 
 def read_exported_tracks(folder: Path) -> TrackRows | None:

@@ -1,7 +1,7 @@
 """A twin as plain files: what every language can read, and nothing that shows a person.
 
     rig.json        the cameras
-    clocks.csv      camera_id,offset_ns,drift_ppm,reference_ns
+    clocks.csv      camera_id,offset_ns,drift_ppm,reference_ns,from_position,from_device_ns; a line for each piece
     tracks.csv      time_ns,track_id,label,x_m,y_m,z_m,sigma_m
     people.jsonl    a line per instant: {"time_ns", "people": [{"track_id", "joints_m", "sigma_m", "predicted"}]}
     relations.csv   subject,predicate,object,begin_ns,end_ns,state,score
@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..capture.clock_table import CLOCK_COLUMNS, clock_rows
 from ..capture.files import canonical_json
 from ..capture.rig_file import write_rig
 from ..facade import Twin
@@ -42,8 +43,7 @@ def export_plain(twin: Twin, out: Path) -> None:
         InputError: the twin is incomplete or damaged.
     """
     write_rig(out / "rig.json", twin.rig)
-    clocks = [(name, c.offset_ns, c.drift_ppm, c.reference_ns) for name, c in twin.archive.clocks.items()]
-    _write_csv(out / "clocks.csv", ("camera_id", "offset_ns", "drift_ppm", "reference_ns"), clocks)
+    _write_csv(out / "clocks.csv", CLOCK_COLUMNS, clock_rows(twin.archive.clocks))
     write_tracks(twin, out / "tracks.csv")
     write_people(twin, out / "people.jsonl")
     write_relations(twin.timeline, out / "relations.csv")

@@ -303,7 +303,7 @@ def test_an_export_gives_back_what_went_in(twin_path, recording, tmp_path):
     out = tmp_path / "plain"
     assert run(["export", str(twin_path), str(out), "--recording", str(recording), "-q"]) == 0
     clocks = (out / "clocks.csv").read_text().splitlines()
-    assert clocks[0] == "camera_id,offset_ns,drift_ppm,reference_ns"
+    assert clocks[0] == "camera_id,offset_ns,drift_ppm,reference_ns,from_position,from_device_ns"
     assert len(clocks) == 1 + 3
     opened = open_recording(recording)
     shares = []
