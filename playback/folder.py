@@ -34,10 +34,12 @@ class PlaybackConfig:
 
 
 def playback_key(twin: Twin) -> str:
-    """What a twin's playback was made from: its content, the streams that were added, and how it is drawn."""
+    """What a twin's playback was made from: its content, the streams and bodies that were added, how it is drawn."""
     manifest = twin.path / STREAMS / MANIFEST
     streams = hash_bytes(manifest.read_bytes()) if manifest.exists() else ""
-    return hash_bytes(canonical_json({"head": twin.archive.head, "format": FORMAT_VERSION, "streams": streams}))[:16]
+    bodies = None if twin.meshes is None else twin.archive.facts("bodies", 0)
+    made_from = {"head": twin.archive.head, "format": FORMAT_VERSION, "streams": streams, "bodies": bodies}
+    return hash_bytes(canonical_json(made_from))[:16]
 
 
 def key_text(twin: Twin, files: Iterable[Path], *, shows_people: bool) -> bytes:

@@ -1,7 +1,7 @@
 """A twin as Rerun files: one .rrd per segment under one recording id, the first with all that does not change.
 
     world/room/{surface,ceiling}  fixtures/<name>  zones/<label>  cameras/<id>{,/image}
-    world/tracks/<id>/{surface,box,tag,skeleton}  world/paths/<id>  world/relations
+    world/tracks/<id>/{surface,box,tag,skeleton,body}  world/paths/<id>  world/relations
     relations/<subject>/<predicate>/<object>  graph  events  streams/<name>
 
 Times stand on two timelines: "time", since the first instant, and "instant", the number of the instant. Rerun's files
@@ -29,7 +29,7 @@ from .folder import APPLICATION, KEY_FILE, PlaybackConfig, key_text, playback_ke
 from .links import Link, links_at
 from .palette import CAMERA, GUESSED, NAMED, UNKNOWN, ZONE_LINE, track_color
 from .pictures import background_picture, camera_grid
-from .skeletons import SkeletonCollector
+from .rerun_bodies import BodyDrawing
 from .story import events, graph_pictures, lanes
 from .stream_rows import StreamRows, stream_rows
 from .track_rows import TrackRow, TrackRows
@@ -114,7 +114,7 @@ class _Scene:
         self.lanes, self.events = lanes(self.timeline), events(self.timeline)
         self.streams = list(stream_rows(twin.streams, int(self.times_ns[0]), int(self.times_ns[-1]) + 1))
         self.rows = TrackRows(config.trail_s, config.max_surface_points)
-        self.skeletons = SkeletonCollector()
+        self.bodies = BodyDrawing(twin)
 
     def log_standing(self, stream: rerun.RecordingStream) -> None:
         """All that does not change."""
@@ -163,7 +163,7 @@ class _Scene:
         states = list(self.twin.states(number))
         for track_id, rows in self.rows.collect(states).items():
             _send_track(stream, track_id, rows, self._index([row.time_ns for row in rows]))
-        self._log_skeletons(stream, states)
+        self.bodies.log(stream, number, states, self._index)
         self._log_links(stream, states)
         stop_ns = end_ns + (number == self.twin.num_segments - 1)
         self._log_words(stream, begin_ns, stop_ns)
@@ -179,20 +179,6 @@ class _Scene:
         since = (times - self.times_ns[0]).astype("timedelta64[ns]")
         instants = np.clip(np.searchsorted(self.times_ns, times), 0, len(self.times_ns) - 1)
         return [rr.TimeColumn(TIME, duration=since), rr.TimeColumn(INSTANT, sequence=instants)]
-
-    def _log_skeletons(self, stream: rerun.RecordingStream, states: Sequence[SceneState]) -> None:
-        import rerun as rr
-
-        index = self._index([state.timestamp_ns for state in states])
-        for track_id, rows in self.skeletons.collect(states).items():
-            color = track_color(track_id, "person")
-            columns = rr.LineStrips3D.columns(
-                strips=rows.strips_m,
-                colors=np.array([UNKNOWN if hidden else color for hidden in rows.predicted], np.uint8).reshape(-1, 3),
-                radii=np.full(len(rows.strips_m), 0.014, np.float32),
-            )
-            path: list[object] = ["world", "tracks", track_id, "skeleton"]
-            stream.send_columns(rr.new_entity_path(path), index, columns.partition(rows.lengths))
 
     def _log_links(self, stream: rerun.RecordingStream, states: Sequence[SceneState]) -> None:
         import rerun as rr

@@ -69,7 +69,7 @@ SHARED = {"__init__", "state", "depth_view", "threads"}
 # One door to each outside world: the only files that may import the package, anywhere in them (a hint for type checkers
 # under TYPE_CHECKING never runs and is free).
 DOORS = {
-    "rerun": {"playback/rerun_scene.py", "playback/blueprint.py"},
+    "rerun": {"playback/rerun_scene.py", "playback/rerun_bodies.py", "playback/blueprint.py"},
     "pyk4a": {"capture/devices.py"},
     "pyorbbecsdk": {"capture/devices.py"},
     "pyrealsense2": {"capture/devices.py"},
