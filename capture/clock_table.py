@@ -46,7 +46,7 @@ def clocks_of_rows(rows: Iterable[Mapping[str, str]], where: str) -> dict[str, C
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(
                 "the clock of a camera cannot be read", where=f"{where}, camera {name}", why=str(error),
-                todo="give each line offset_ns and drift_ppm; where a clock has several, from_position and from_device_ns",
+                todo="give offset_ns and drift_ppm, and where a clock has several lines, from_position, from_device_ns",
             ) from error  # fmt: skip
     return clocks
 
