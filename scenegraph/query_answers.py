@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .query_algebra import FAR_AHEAD_NS, column_of, in_doubt, keys_of, quoted, same_keys
+from .query_algebra import FAR_AHEAD_NS, Rows, column_of, in_doubt, keys_of, quoted, same_keys
 from .query_compile import Compiler
 from .query_leaves import variables_in_order
 from .query_tree import Atom, Expression, Near, Not, Variable, parts_of, variables_of
@@ -47,10 +47,10 @@ def leading(compiler: Compiler, variables: Sequence[str], *further: str) -> str:
     return ", ".join([*(["procedure"] if compiler.leaves.connection.has_procedures else []), *own, *further])
 
 
-def states(compiler: Compiler, tree: Expression) -> tuple[str, tuple[str, ...]]:
+def states(compiler: Compiler, tree: Expression, given: Rows | None = None) -> tuple[str, tuple[str, ...]]:
     """A step with the intervals of an expression, each true or unknown, and its variables in the order of the text."""
     statement = compiler.statement
-    rows = compiler.rows(tree)
+    rows = compiler.rows(tree, given)
     variables = tuple(variable.name for variable in variables_of(tree))
     unknown = in_doubt(statement, rows)
     keys = keys_of(variables)

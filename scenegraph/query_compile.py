@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .query_algebra import FACTS, Rows, Statement, everywhere, keys_of, lasting, meet, minus, near, settle
 from .query_leaves import Leaves, variables_in_order
 from .query_measures import Measures
-from .query_safety import in_order, names_in
+from .query_safety import in_order, names_in, needed_by
+from .query_sequence import follow
 from .query_tree import (
     And,
     Atom,
@@ -22,6 +24,7 @@ from .query_tree import (
     Or,
     Query,
     Sampled,
+    Then,
     Variable,
 )
 
@@ -72,6 +75,8 @@ class Compiler:
             case Near():
                 self.leaves.connection.need("procedures")
                 return near(self.statement, self.rows(tree.part, given), before=tree.before, within_ns=tree.within_ns)
+            case Then():
+                return self._sequence(tree, given)
             case Sampled():
                 return self.leaves.sampled(tree)
             case Measured():
@@ -114,6 +119,25 @@ class Compiler:
                 found = meet(self.statement, found, everywhere(self.statement, known, given.step))
             branches.append(f"SELECT {keys_of(variables)}, begin_ns, end_ns, certain, score FROM {found.step}")
         return settle(self.statement, " UNION ALL ".join(branches), variables)
+
+    def _sequence(self, tree: Then, given: Rows | None) -> Rows:
+        parts, waiting = in_order(tree.parts, given.variables if given else ())
+        assert not waiting, "the query was checked"
+        found: dict[int, Rows] = {}
+        known = given
+        for part in parts:
+            if known is not given or needed_by(part) - {*(given.variables if given else ())}:
+                known = self._bindings([*([given] if given else []), *found.values()])
+            found[id(part)] = self.rows(part, known)
+        return follow(self.statement, [found[id(part)] for part in tree.parts], tree.within_ns)
+
+    def _bindings(self, rows: Sequence[Rows]) -> Rows:
+        """All bindings that some rows allow together, whenever."""
+        self.leaves.connection.need("procedures")
+        first, *further = (everywhere(self.statement, each.variables, each.step) for each in rows)
+        for each in further:
+            first = meet(self.statement, first, each)
+        return first
 
     def _without(self, rows: Rows, part: Expression, given: Rows | None) -> Rows:
         """The rows where a part does not hold; that of a relation need not be settled first."""

@@ -34,9 +34,9 @@ _MEANINGS = {
     "COMMA": "','",
     "$END": "the end",
 }
-_MODIFIERS = {"FOR", "DURING", "WITHIN", "NEAR", "BETWEEN", "AT"}
+_MODIFIERS = {"FOR", "DURING", "WITHIN", "NEAR", "THEN", "BETWEEN", "AT"}
 _WORDS = (
-    "and", "or", "not", "for", "during", "within", "before", "after", "between", "at", "phase", "stream", "per",
+    "and", "or", "not", "for", "during", "within", "before", "after", "then", "between", "at", "phase", "stream", "per",
     "count", "duration", "first", "last", "where", "distance", "speed", "height",
 )  # fmt: skip
 
@@ -87,6 +87,8 @@ def _expected(terminals: Any) -> str:
     names = sorted({_MEANINGS[name] for name in terminals or () if name in _MEANINGS})
     if _MODIFIERS - {"NEAR"} <= set(terminals or ()):
         names.append("a modifier such as 'during'")
+    elif "WITHIN" in (terminals or ()):
+        names.append("how soon, as in 'within 10 s',")
     if {"AND", "OR"} & set(terminals or ()):
         names.append("'and', 'or'")
     return f"write {' or '.join(names)} there" if names else ""

@@ -81,7 +81,10 @@ class Leaves:
         return self.stored[asked]
 
     def _unmeasured(self, atom: Atom, spec: PredicateSpec, procedures: Sequence[str]) -> str:
-        """What nobody could measure, as unknown throughout, for all that a variable may be; no stored row says so."""
+        """What nobody could measure, as unknown throughout, for all that a variable may be; no stored row says so.
+
+        Nothing stands in a relation to itself, measured or not.
+        """
         bind, bind_all = self.statement.bind, self.statement.bind_all
         layers = (spec.domain | spec.range,) * 2 if spec.symmetric else (spec.domain, spec.range)
         predicate = bind(atom.predicate)
@@ -95,7 +98,7 @@ class Leaves:
                 node = f"n_{place}"
                 tables.append(f"nodes {node}")
                 conditions += [f"{node}.procedure = u.procedure", f"{node}.layer IN {bind_all(sorted(kinds))}"]
-                conditions += [f"{node}.node_id {'=' if term.name in own else '!='} {other}" for other in own.values()]
+                conditions += ["false" if term.name in own else f"{node}.node_id != {other}" for other in own.values()]
                 own.setdefault(term.name, f"{node}.node_id")
                 told.append(f"{node}.node_id AS {place}")
         columns = [f"{column} AS {column_of(name)}" for name, column in own.items()]

@@ -24,6 +24,7 @@ from .query_tree import (
     Sampled,
     Span,
     Term,
+    Then,
     Variable,
     Where,
 )
@@ -112,13 +113,27 @@ class QueryParts:
 
     def _modified(self, node: Any, depth: int) -> Expression:
         part, modifier = node.children
-        inner = self.expression(part, depth + 1)
         span = _span(node)
+        if modifier.data == "following":
+            return self._sequence(part, modifier, span, depth)
+        inner = self.expression(part, depth + 1)
         if modifier.data == "lasting":
             compare, duration = modifier.children
             self._check_order(compare, "a duration")
             return Lasting(inner, str(compare), self._duration(duration), span)
         return And((inner, self._given(modifier, depth)), span)
+
+    def _sequence(self, part: Any, modifier: Any, span: Span, depth: int) -> Then:
+        """`A then B within 10 s then C within 5 s` is one sequence of three; in parentheses it would be two."""
+        other, duration = modifier.children
+        within_ns = self._duration(duration)
+        if within_ns == 0:
+            raise query_error("'within' needs a time above 0", self.text, _span(duration))
+        earlier = self.expression(part, depth + 1)
+        later = self.expression(other, depth + 1)
+        if isinstance(earlier, Then) and part.data == "modified":
+            return Then((*earlier.parts, later), (*earlier.within_ns, within_ns), span)
+        return Then((earlier, later), (within_ns,), span)
 
     def _given(self, modifier: Any, depth: int) -> Expression:
         """What a modifier asks for beside the expression that it follows."""
@@ -141,7 +156,10 @@ class QueryParts:
                 if begin_ns >= end_ns:
                     raise query_error("the time after 'and' must be the later one", self.text, span)
                 return InTime(begin_ns, end_ns, span)
-        raise query_error("where() takes no duration", self.text, span, "write where(a) during (... for > 2 s)")
+        what, todo = (
+            ("duration", "... for > 2 s") if modifier.data == "lasting" else ("'then'", "... then ... within 2 s")
+        )
+        raise query_error(f"where() takes no {what}", self.text, span, f"write where(a) during ({todo})")
 
     def _aggregate(self, node: Any) -> Aggregate:
         kind, part, *groupings = node.children

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .query_algebra import ALIKE, Rows, column_of, minus
 from .query_answers import leading, states
 from .query_compile import Compiler
+from .query_safety import needed_by
 from .query_tree import Variable, Where
 
 
@@ -16,7 +17,7 @@ def select_places(compiler: Compiler, query: Where) -> str:
     own = (query.term.name,) if isinstance(query.term, Variable) else ()
     others: tuple[str, ...] = ()
     if query.given:
-        answers, given = states(compiler, query.given)
+        answers, given = states(compiler, query.given, _whoever(compiler, query, own))
         others = tuple(name for name in given if name not in own)
         same = "".join(f" AND g.{column_of(name)} = p.node_id" for name in own if name in given)
         source += (
@@ -36,6 +37,16 @@ def select_places(compiler: Compiler, query: Where) -> str:
     chosen = leading(compiler, (*own, *others), "node_id", "begin_ns", "end_ns", "state", "x_m", "y_m", "z_m")
     order = ", ".join(["procedure", "begin_ns", "end_ns", "node_id", *map(column_of, others)])
     return f"SELECT {chosen} FROM {rows} ORDER BY {order}"
+
+
+def _whoever(compiler: Compiler, query: Where, own: tuple[str, ...]) -> Rows | None:
+    """All nodes as bindings of the variable, where the expression can only test it."""
+    if query.given is None or not needed_by(query.given):
+        return None
+    nodes = compiler.measures.nodes_of(query.term, "n")
+    return Rows(
+        compiler.statement.add("whoever", f"SELECT procedure, node_id AS {column_of(own[0])} FROM {nodes}"), own
+    )
 
 
 def _pieces(compiler: Compiler, query: Where) -> str:

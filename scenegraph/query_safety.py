@@ -18,6 +18,7 @@ from .query_tree import (
     Not,
     Or,
     Query,
+    Then,
     Variable,
     Where,
     parts_of,
@@ -33,7 +34,7 @@ def names_in(tree: Query) -> frozenset[str]:
 def bound_by(tree: Expression) -> frozenset[str]:
     """The variables for which an expression gives values."""
     match tree:
-        case And():
+        case And() | Then():
             return frozenset().union(*(bound_by(part) for part in tree.parts))
         case Or():
             return frozenset.intersection(*(bound_by(part) for part in tree.parts))
@@ -49,7 +50,7 @@ def needed_by(tree: Expression) -> frozenset[str]:
     match tree:
         case Not():
             return names_in(tree)
-        case And():
+        case And() | Then():
             _, waiting = in_order(tree.parts, frozenset())
             lacking = frozenset().union(*(needed_by(part) for part in waiting))
             return lacking - frozenset().union(*(bound_by(part) for part in tree.parts if part not in waiting))
@@ -110,7 +111,7 @@ def _culprit(tree: Expression, lacking: frozenset[str], given: frozenset[str]) -
     """The place to point at: a lacking variable in the deepest part that lacks it."""
     for part in parts_of(tree):
         beside = given
-        if isinstance(tree, And):
+        if isinstance(tree, And | Then):
             beside |= frozenset().union(*(bound_by(other) for other in tree.parts if other is not part))
         if not isinstance(tree, Not) and needed_by(part) & lacking - beside:
             return _culprit(part, lacking, beside)

@@ -144,8 +144,22 @@ class Near:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Then:
+    """`A then B within 10 s`: one after the other, from the begin of the first to the end of the last.
+
+    Args:
+        parts: in the order of time, two or more.
+        within_ns: how far from each part the next may be, one fewer.
+    """
+
+    parts: tuple[Expression, ...]
+    within_ns: tuple[int, ...]
+    span: Span
+
+
 Leaf = Atom | InPhase | InTime | Measured | Sampled | Lacking
-Expression = Leaf | Not | And | Or | Lasting | Near
+Expression = Leaf | Not | And | Or | Lasting | Near | Then
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +196,7 @@ Query = Expression | Aggregate | Where
 def parts_of(tree: Query) -> tuple[Expression, ...]:
     """The expressions of which another is made."""
     match tree:
-        case And() | Or():
+        case And() | Or() | Then():
             return tree.parts
         case Not() | Lasting() | Near() | Aggregate():
             return (tree.part,)

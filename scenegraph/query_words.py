@@ -24,6 +24,7 @@ from .query_tree import (
     Or,
     Query,
     Span,
+    Then,
     Where,
     leaves_of,
 )
@@ -90,7 +91,7 @@ class QueryWords:
         match tree:
             case Atom():
                 return self._expanded(text, tree)
-            case And() | Or():
+            case And() | Or() | Then():
                 return replace(tree, parts=tuple(self._inner(text, part) for part in tree.parts))
             case Not() | Lasting() | Near() | Aggregate():
                 return replace(tree, part=self._inner(text, tree.part))
