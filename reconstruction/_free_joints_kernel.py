@@ -7,9 +7,7 @@ import math
 import numba
 import numpy as np
 
-from ._pose_fit_kernel import gather, invert3
-
-NEAREST_M = 0.2
+from ._pose_fit_kernel import NEAREST_M, gather, invert3, miss
 
 
 @numba.njit(cache=True, nogil=True)
@@ -18,21 +16,8 @@ def weigh(joints, joint, view, uv, sigma, score, depth, rotation, translation, f
     cost[:] = 0.0
     for i in range(len(joint)):
         j, v = joint[i], view[i]
-        z = translation[v, 2]
-        for k in range(3):
-            z += rotation[v, 2, k] * joints[j, k]
-        z = max(z, NEAREST_M)
-        variance = width**2 * (sigma[i, 0] ** 2 + (sigma[i, 1] / z) ** 2)
-        squared = 0.0
-        for axis in range(2):
-            p = translation[v, axis]
-            for k in range(3):
-                p += rotation[v, axis, k] * joints[j, k]
-            squared += (p / z - uv[i, axis]) ** 2
-        squared *= score[i] / variance
-        if depth[i, 1] > 0.0:
-            squared += score[i] * ((z - depth[i, 0]) / (width * depth[i, 1])) ** 2
-        range_m[i] = z
+        z, _, squared = miss(joints[j], rotation[v], translation[v], uv[i], sigma[i], score[i], depth[i], width)
+        range_m[i] = max(z, NEAREST_M)
         weight[i] = score[i] * (freedom + 2.0) / (freedom + squared)
         cost[j] += 0.5 * (freedom + 2.0) * math.log(1.0 + squared / freedom)
 

@@ -134,25 +134,36 @@ def solve(mean, basis, rest_var, info, pull, seen, factor, latent, joints, gains
 
 
 @numba.njit(cache=True, nogil=True)
+def miss(place, rotation, translation, uv, sigma, score, depth, width):
+    """One measurement beside a joint: its distance along the axis, variance in the image, and squared residual.
+
+    The residual counts `score` times; `width` multiplies all standard deviations. Joints behind the camera and before
+    the nearest distance are taken to be there.
+    """
+    z = rotation[2, 0] * place[0] + rotation[2, 1] * place[1] + rotation[2, 2] * place[2] + translation[2]
+    near = max(z, NEAREST_M)
+    variance = width**2 * (sigma[0] ** 2 + (sigma[1] / near) ** 2)
+    squared = 0.0
+    for axis in range(2):
+        p = translation[axis]
+        for k in range(3):
+            p += rotation[axis, k] * place[k]
+        squared += (p / near - uv[axis]) ** 2
+    squared *= score / variance
+    if depth[1] > 0.0:
+        squared += score * ((near - depth[0]) / (width * depth[1])) ** 2
+    return z, variance, squared
+
+
+@numba.njit(cache=True, nogil=True)
 def judge(joints, joint, view, uv, sigma, score, depth, rotation, translation, freedom, range_m, weight):
     """Log likelihood (Student's t) of the measurements; leaves their distances along the axis and robust weights."""
     log_p = 0.0
     for i in range(len(joint)):
         j, v = joint[i], view[i]
-        z = rotation[v, 2, 0] * joints[j, 0] + rotation[v, 2, 1] * joints[j, 1] + rotation[v, 2, 2] * joints[j, 2]
-        z += translation[v, 2]
+        z, variance, squared = miss(joints[j], rotation[v], translation[v], uv[i], sigma[i], score[i], depth[i], 1.0)
         if z < NEAREST_M:
             return -1e9
-        variance = sigma[i, 0] ** 2 + (sigma[i, 1] / z) ** 2
-        squared = 0.0
-        for axis in range(2):
-            p = translation[v, axis]
-            for k in range(3):
-                p += rotation[v, axis, k] * joints[j, k]
-            squared += (p / z - uv[i, axis]) ** 2
-        squared *= score[i] / variance
-        if depth[i, 1] > 0.0:
-            squared += score[i] * ((z - depth[i, 0]) / depth[i, 1]) ** 2
         log_p -= 0.5 * (freedom + 2.0) * math.log(1.0 + squared / freedom) + math.log(variance)
         range_m[i] = z
         weight[i] = score[i] * (freedom + 2.0) / (freedom + squared)
@@ -188,16 +199,15 @@ def spread_of(basis, rest_var, seen, factor, gains, covariance):
 
 @numba.njit(cache=True, nogil=True)
 def fit(
-    mean, basis, rest_var, log_weight, joint, view, uv, sigma, score, depth, rotation, translation, range_m,
+    rows, mean, basis, rest_var, log_weight, joint, view, uv, sigma, score, depth, rotation, translation, range_m,
     freedom, keep, width, rounds, tempering,
 ):  # fmt: skip
-    """Fit every Gaussian (c) once, the best `keep` within `width` for `rounds` more, and average these.
+    """Fit every Gaussian of `rows` (c,) once, the best `keep` within `width` for `rounds` more, and average these.
 
     Returns:
         log evidence; joints (17, 3); their covariance (17, 3, 3); share (c,) of each Gaussian in the average.
     """
-    count, size = len(mean), basis.shape[3]
-    num_joints = mean.shape[1]
+    count, size, num_joints = len(rows), basis.shape[3], mean.shape[1]
     info, pull = np.empty((num_joints, 3, 3)), np.empty((num_joints, 3))
     factor, latent, gains = np.empty((size, size)), np.empty(size), np.empty((num_joints, 3, 3))
     seen = np.zeros(num_joints, np.bool_)
@@ -207,11 +217,12 @@ def fit(
     there, weight = np.empty(len(joint)), np.empty(len(joint))
     log_p = np.empty(count)
     gather(joint, view, uv, sigma, score, depth, range_m, rotation, translation, info, pull)
-    for c in range(count):
-        log_p[c] = log_weight[c] + solve(
+    for n in range(count):
+        c = rows[n]
+        log_p[n] = log_weight[c] + solve(
             mean[c], basis[c], rest_var[c], info, pull, seen, factor, latent, joints, gains
         )
-        log_p[c] += judge(joints, joint, view, uv, sigma, score, depth, rotation, translation, freedom, there, weight)
+        log_p[n] += judge(joints, joint, view, uv, sigma, score, depth, rotation, translation, freedom, there, weight)
     order = np.argsort(-log_p)
     share = np.zeros(count)
     kept = 0
@@ -220,7 +231,7 @@ def fit(
     all_joints, all_spread = np.empty((kept, num_joints, 3)), np.empty((kept, num_joints, 3, 3))
     refined = np.empty(kept)
     for n in range(kept):
-        c = order[n]
+        c = rows[order[n]]
         there[:] = range_m
         prior, likelihood = 0.0, -1e9
         weight[:] = score

@@ -12,10 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from . import _free_joints_kernel as kernel
-from .pose_fit import BodyFit, FitConfig, View
+from .pose_fit import BodyFit, FitConfig, View, measured
 
 LOOSE_M = 0.1
 WIDTHS = (3.0, 1.5, 1.0, 1.0)
@@ -29,15 +27,6 @@ def freed(views: Sequence[View], fit: BodyFit, config: FitConfig) -> BodyFit:
         fit: the fit.
         config: see FitConfig.
     """
-    which = [np.flatnonzero(view.seen) for view in views]
-
-    def column(name: str) -> np.ndarray:
-        return np.concatenate([getattr(view, name)[joints] for view, joints in zip(views, which, strict=True)])
-
     joints_m, covariance_m2 = fit.joints_m.copy(), fit.covariance_m2.copy()
-    kernel.loosen(
-        joints_m, covariance_m2, np.concatenate(which), np.repeat(np.arange(len(views)), [len(one) for one in which]),
-        column("uv"), column("sigma"), column("score"), column("depth"), np.stack([view.rotation for view in views]),
-        np.stack([view.translation_m for view in views]), LOOSE_M, float(config.freedom), WIDTHS,
-    )  # fmt: skip
+    kernel.loosen(joints_m, covariance_m2, *measured(views).columns(), LOOSE_M, float(config.freedom), WIDTHS)
     return replace(fit, joints_m=joints_m, covariance_m2=covariance_m2)

@@ -25,6 +25,9 @@ from .skeleton import COCO_SIGMA, NUM_JOINTS
 FARTHEST_GUESS_M = 8.0
 NEAREST_GUESS_M = 1.0
 GUESS_HEIGHT_M = 1.1
+Columns = tuple[
+    np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray
+]  # fmt: skip
 PERSON_M = 0.75  # square root of the area of a standing person seen from the side, about 0.56 m2
 
 
@@ -103,6 +106,43 @@ class BodyFit:
     sector: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Measurements:
+    """What n views say of a body, keypoint by keypoint (m of them): the columns that the compiled loops take.
+
+    Args:
+        joint, view: (m,) of which joint, and by which view.
+        uv, sigma, score, depth: (m, 2), (m, 2), (m,) and (m, 2); see View.
+        rotation, translation_m: (n, 3, 3) and (n, 3).
+    """
+
+    joint: np.ndarray
+    view: np.ndarray
+    uv: np.ndarray
+    sigma: np.ndarray
+    score: np.ndarray
+    depth: np.ndarray
+    rotation: np.ndarray
+    translation_m: np.ndarray
+
+    def columns(self, place_m: np.ndarray | None = None) -> Columns:
+        """All of them, about a place (3,)."""
+        translation_m = self.translation_m if place_m is None else self.translation_m + self.rotation @ place_m
+        return self.joint, self.view, self.uv, self.sigma, self.score, self.depth, self.rotation, translation_m
+
+
+def measured(views: Sequence[View]) -> Measurements:
+    """The keypoints of views in one table."""
+    uv, sigma, score, depth = (
+        np.array([getattr(one, name) for one in views]) for name in ("uv", "sigma", "score", "depth")
+    )
+    view, joint = np.nonzero(score > 0)
+    return Measurements(
+        joint, view, uv[view, joint], sigma[view, joint], score[view, joint], depth[view, joint],
+        np.array([one.rotation for one in views]), np.array([one.translation_m for one in views]),
+    )  # fmt: skip
+
+
 def view_of(camera: Camera, detection: Detection, config: FitConfig) -> View:
     """A detection as the fit takes it."""
     return views_of(camera, [detection], config)[0]
@@ -165,28 +205,16 @@ def fit_body(
     views = [view for view in views if view.seen.any()]
     if not views:
         return None
-    place = guess_place_m(views)
-    which = [np.flatnonzero(view.seen) for view in views]
-    joint = np.concatenate(which)
-    number = np.repeat(np.arange(len(views)), [len(joints) for joints in which])
-
-    def column(name: str) -> np.ndarray:
-        return np.concatenate([getattr(view, name)[joints] for view, joints in zip(views, which, strict=True)])
-
-    rotation = np.stack([view.rotation for view in views])
-    translation = np.stack([view.translation_m + view.rotation @ place for view in views])
+    found, place_m = measured(views), guess_place_m(views)
+    columns = found.columns(place_m)
     middle = np.array([0.0, 0.0, GUESS_HEIGHT_M])
-    range_m = np.maximum(rotation[:, 2] @ middle + translation[:, 2], NEAREST_GUESS_M)[number]
+    range_m = np.maximum(found.rotation[:, 2] @ middle + columns[-1][:, 2], NEAREST_GUESS_M)[found.view]
     per_sector = len(prior.log_weight) // SECTORS
-    gaussians = (prior.mean_m, prior.basis_m, prior.rest_var_m2, prior.log_weight)
-    if sectors is not None:
-        rows = (np.array(sectors)[:, None] * per_sector + np.arange(per_sector)).ravel()
-        mean_m, basis_m, rest_var_m2, log_weight = gaussians
-        gaussians = (mean_m[rows], basis_m[rows], rest_var_m2[rows], log_weight[rows])
-    evidence, joints, covariance, share = kernel.fit(
-        *gaussians, joint, number, column("uv"),
-        column("sigma"), column("score"), column("depth"), rotation, translation, range_m, float(config.freedom),
-        config.keep, float(config.width), config.rounds, float(config.tempering),
+    facing = np.arange(SECTORS) if sectors is None else np.array(sectors)
+    rows = (facing[:, None] * per_sector + np.arange(per_sector)).ravel()
+    evidence, joints_m, covariance_m2, share = kernel.fit(
+        rows, prior.mean_m, prior.basis_m, prior.rest_var_m2, prior.log_weight, *columns, range_m,
+        float(config.freedom), config.keep, float(config.width), config.rounds, float(config.tempering),
     )  # fmt: skip
-    sector = int(share.argmax()) // per_sector
-    return BodyFit(joints + place, covariance, float(evidence), sector if sectors is None else sectors[sector])
+    sector = int(facing[int(share.argmax()) // per_sector])
+    return BodyFit(joints_m + place_m, covariance_m2, float(evidence), sector)
