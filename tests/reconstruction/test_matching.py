@@ -23,9 +23,9 @@ def rig():
 
 
 def people_m():
-    """Three people who stand 0.9 m apart or more."""
+    """Three people who stand 1.4 m apart or more, no two of them in line with two cameras."""
     prior = load_pose_prior()
-    return [prior.mean_m[k] + np.array([*at, 0.0]) for k, at in enumerate(((-0.9, 0.0), (0.0, 0.3), (0.9, -0.2)))]
+    return [prior.mean_m[k] + np.array([*at, 0.0]) for k, at in enumerate(((-1.1, 0.2), (0.3, 0.9), (0.6, -0.8)))]
 
 
 def views(rig, rng, missing=0.1):
