@@ -65,7 +65,7 @@ def pose_table(fits: Sequence[tuple[str, BodyFit, np.ndarray]], num_bones: int) 
             "track_id": pa.array([track_id for track_id, _, _ in pick], pa.string()),
             "root_m": _lists(root_m),
             "turns_rad": _lists(turns_rad),
-            "surface_m": pa.array([_none_if_nan(fit.surface_m[k]) for _, fit, k in pick], pa.float32()),
+            "surface_m": pa.array([_none_if_nan(float(fit.surface_m[k])) for _, fit, k in pick], pa.float32()),
             "num_points": pa.array([int(fit.num_points[k]) for _, fit, k in pick], pa.int32()),
             "free_share": pa.array([float(fit.free_share[k]) for _, fit, k in pick], pa.float32()),
         }
@@ -215,4 +215,4 @@ def _matrix(table: pa.Table, name: str) -> np.ndarray:
 
 
 def _none_if_nan(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return None if np.isnan(value) else value
