@@ -25,7 +25,8 @@ from .timeline import Tempo
 from .tools import Tool
 
 SHORTEST_S = 20.0
-ATTEMPTS = 12
+#: How often the details of a play are drawn in one room, and how many rooms are drawn.
+ATTEMPTS, ROOMS = 12, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class ScenarioConfig:
 def play(name: str, config: ScenarioConfig) -> Performance:
     """Play a scenario once: equal configurations give equal performances.
 
-    Details are drawn until nobody walks into anything or anybody.
+    Details are drawn until nobody walks into anything or anybody; where a room is too narrow for that, another room.
 
     Raises:
         ConfigError: no such scenario, an impossible team, or no draw went well.
@@ -98,21 +99,28 @@ def play(name: str, config: ScenarioConfig) -> Performance:
     team_size = config.team_size or fewest
     if not fewest <= team_size <= most:
         raise ConfigError(f"{name} is played by {fewest} to {most} people, not by {team_size}")
-    theatre = Theatre.build(scenario.room, scenario.uncovered, config.seed, owner=team_size + 1)
     reason = ""
-    for attempt in range(ATTEMPTS):
-        seconds = max(config.seconds, SHORTEST_S)
-        stage = theatre.stage(config.pace, seconds, np.random.default_rng([config.seed, 12, attempt]))
-        try:
-            scenario.rehearse(stage, team_size)
-        except Blocked as blocked:
-            reason = str(blocked)
-            continue
-        performance = _perform(name, theatre, stage, config)
-        reason = trouble(performance)
-        if not reason:
-            return performance
+    for number in range(ROOMS):
+        seed = _room_seed(config.seed, number)
+        theatre = Theatre.build(scenario.room, scenario.uncovered, seed, owner=team_size + 1)
+        for attempt in range(number * ATTEMPTS, (number + 1) * ATTEMPTS):
+            seconds = max(config.seconds, SHORTEST_S)
+            stage = theatre.stage(config.pace, seconds, np.random.default_rng([config.seed, 12, attempt]))
+            try:
+                scenario.rehearse(stage, team_size)
+            except Blocked as blocked:
+                reason = str(blocked)
+                continue
+            performance = _perform(name, theatre, stage, config)
+            reason = trouble(performance)
+            if not reason:
+                return performance
     raise ConfigError(f"no way was found to play {name}", why=reason, todo="give another seed, or a smaller team")
+
+
+def _room_seed(seed: int, number: int) -> int:
+    """The seed of the first, second, ... room that is tried."""
+    return seed if number == 0 else int(np.random.SeedSequence([seed, 15, number]).generate_state(1)[0])
 
 
 def _perform(name: str, theatre: Theatre, stage: Stage, config: ScenarioConfig) -> Performance:

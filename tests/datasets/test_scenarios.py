@@ -286,6 +286,16 @@ def test_another_seed_is_another_play() -> None:
     assert [act[3:] for act in first.acts] != [act[3:] for act in second.acts]
 
 
+@pytest.mark.slow
+def test_where_the_first_room_is_too_narrow_another_is_drawn() -> None:
+    """In the first room of this seed one of two people finds no place to stand."""
+    pytest.importorskip("anny")
+    played = play("turnover", ScenarioConfig(seconds=20.0, seed=900))
+    numbers = itertools.count()
+    first = furnish(SCENARIOS["turnover"].room, np.random.default_rng([900, 10]), lambda _: next(numbers))
+    assert trouble(played) == "" and not np.array_equal(played.room.mesh.vertices_m, first.mesh.vertices_m)
+
+
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
