@@ -53,7 +53,7 @@ def ask(
         {
             "question": question, "arguments": list(arguments or ()), "at_s": moment.ns * 1e-9,
             "time_ns": scene.span_ns[0] + moment.ns, "answer": answer.value, "unit": answer.unit,
-            "state": str(answer.state), "because": answer.because,
+            "state": str(answer.state), "because": answer.because, "query": answer.query,
         },
         show=False,
     )  # fmt: skip
@@ -62,6 +62,8 @@ def ask(
         report.answer(f"unknown: {answer.because}")
     elif answer.because:
         report.answer(f"because: {answer.because}")
+    if answer.query:
+        report.answer(f"query: {answer.query}")
     if (twin / "twin.json").exists():
         report.next("ortwin", "screenshot", twin, "--at", f"{moment.ns * 1e-9:g}", "--out", "moment.png")
     return ExitCode.OK

@@ -127,12 +127,6 @@ def clause_holds(clause: Clause, relations: Iterable[Triplet], names: Mapping[st
     return found != clause.negated
 
 
-def matching_rows(rows: Iterable[Triplet], clause: Clause, names: Mapping[str, frozenset[str]]) -> list[Triplet]:
-    """The triples that some pattern of a clause means, each once; `names` as in `GraphInstants`."""
-    rows = tuple(rows)
-    return list(dict.fromkeys(row for pattern in clause.patterns for row in _of(rows, pattern, names)))
-
-
 def parse_clause(text: str, where: str) -> Clause:
     """A clause from its text: patterns with "or" between them, or one with "not" or a number before it.
 

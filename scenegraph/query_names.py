@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..capture.errors import nearest_name
+from .phase_patterns import STAFF
 from .query_algebra import Statement
 from .query_sources import QueryConnection
 from .query_text import query_error
 from .query_tree import Name
-from .vocabulary import ROLES, TRACK, canonical_name, is_person, known_labels, members_of
+from .vocabulary import ROLES, TRACK, canonical_name, is_patient, is_person, known_labels, members_of
 from .vocabulary_terms import load_terms
 
 #: Beyond so many ids a query joins with the nodes instead of listing them.
@@ -61,7 +62,7 @@ class NodeNames:
     def check(self, text: str, name: Name, layers: frozenset[str], place: str) -> None:
         """Raises ConfigError where a name is not known, or where none of its nodes can stand in this place."""
         matching = [kind for kind in self.kinds if _is_meant(kind, name) or _may_have(kind, name)]
-        known = {*known_labels(), *ROLES}
+        known = {*known_labels(), *ROLES, STAFF}
         if not matching and (name.exact or canonical_name(name.text) not in known):
             ids = {kind.node_id for kind in self.kinds}
             choices = ids if name.exact else {*ids, *(kind.label for kind in self.kinds), *known}
@@ -128,6 +129,8 @@ def _is_meant(kind: NodeKind, name: Name) -> bool:
     word = canonical_name(name.text)
     classes = members_of(name.text) | members_of(word)
     own_role = kind.role or _role_of_label(kind.label)
+    if word == STAFF:
+        return is_person(kind.label) and not is_patient(kind.label)
     return kind.label in classes or own_role in (name.text, word) or (kind.layer == name.text != TRACK)
 
 

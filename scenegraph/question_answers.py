@@ -19,17 +19,19 @@ class Answer:
         unit: of the value, or empty.
         state: unknown where what decides could not be seen, or was not looked for.
         because: in words, what it rests on, or why it is unknown.
+        query: the question in the query language; empty where it is no query.
     """
 
     value: Any
     unit: str = ""
     state: TruthState = TruthState.TRUE
     because: str = ""
+    query: str = ""
 
     @classmethod
-    def unknown(cls, because: str, value: Any = None, unit: str = "") -> Answer:
+    def unknown(cls, because: str, value: Any = None, unit: str = "", query: str = "") -> Answer:
         """Nobody can say."""
-        return cls(value, unit, TruthState.UNKNOWN, because)
+        return cls(value, unit, TruthState.UNKNOWN, because, query)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from ..capture.errors import ConfigError, nearest_name
-from . import questions_device, questions_people, questions_place, questions_time
+from . import questions_device, questions_people, questions_place, questions_steps, questions_time
 from .question_answers import Answer, Question
 from .question_scene import QuestionScene
 
@@ -29,10 +29,10 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
             _row(questions_time.interaction, "entity", "entity"),
             _row(questions_time.current_scene_graph),
             _row(questions_time.current_action, "person"),
-            _row(questions_time.status_action, "step"),
-            _row(questions_time.did_happen, "step"),
-            _row(questions_time.time_until_step, "step"),
-            _row(questions_time.tools_used),
+            _row(questions_steps.status_action, "step"),
+            _row(questions_steps.did_happen, "step"),
+            _row(questions_steps.time_until_step, "step"),
+            _row(questions_steps.tools_used),
             _row(questions_place.tool_equipment_attribute, "entity"),
             _row(questions_place.where_2d, "entity", "camera"),
             _row(questions_place.where_3d, "entity"),

@@ -1,5 +1,7 @@
 """The field's questions on a small recording whose answers can be read off its script."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from ortwin.capture.camera import Camera, CameraRig, Intrinsics
@@ -8,6 +10,8 @@ from ortwin.capture.geometry import SE3, look_at
 from ortwin.reconstruction.state import OrientedBox
 from ortwin.scenegraph.graph import TruthState
 from ortwin.scenegraph.phases import PhaseSpan
+from ortwin.scenegraph.query_language import parse_query
+from ortwin.scenegraph.question_queries import QUERIES, rows_of
 from ortwin.scenegraph.question_scene import Path3D, QuestionScene, Samples
 from ortwin.scenegraph.questions import QUESTIONS, ask
 from ortwin.scenegraph.questions_device import box_distance_m
@@ -112,8 +116,6 @@ def test_role_people(value):
 
 
 def test_who_has_no_role_is_unknown(scene):
-    import dataclasses
-
     nameless = dataclasses.replace(scene, roles={"person_1": "head_surgeon"})
     answer = ask(nameless, "role_people", (), at_s(6))
     assert answer.state == TruthState.UNKNOWN and answer.value["person_2"] is None
@@ -173,6 +175,43 @@ def test_tools_used(value):
     (tool,) = value("tools_used", at=12.5)
     assert tool["tool"] == "saw_1"
     assert [(use["begin_s"], use["end_s"]) for use in tool["uses"]] == [(4, 10), (12, None)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expression"),
+    [
+        ("holding(*, saw)", "holding(_, saw)"),
+        ("holding|touching(head_surgeon, *)", "holding(head_surgeon, _) or touching(head_surgeon, _)"),
+        ("touching(*, operating_table)", "touching(staff, operating_table)"),
+        ("work", 'phase "work"'),
+        ("holding(*, saw) or inside_zone(person_2, *)", "holding(_, saw) or inside_zone(person_2, sterile_zone)"),
+    ],
+)
+def test_a_step_is_a_pattern_or_an_expression(scene, pattern, expression):
+    for name in ("status_action", "did_happen", "time_until_step"):
+        for at in (0, 3, 8.5, 12.5, 16, 19):
+            one, other = (ask(scene, name, (step,), at_s(at)) for step in (pattern, expression))
+            assert (one.value, one.state, one.because) == (other.value, other.state, other.because)
+
+
+def test_a_step_may_be_whatever_can_be_asked(value):
+    step = "touching(?p, operating_table) then holding(?p, saw) within 1 s"
+    assert [value("did_happen", step, at=at) for at in (1.9, 2)] == [False, True]
+    assert value("time_until_step", 'holding(_, saw) for > 2 s during phase "work"', at=0) == pytest.approx(6)
+
+
+def test_who_may_have_a_role_that_nobody_knows_may_have_done_it(scene):
+    nameless = dataclasses.replace(scene, roles={"person_2": "circulating_nurse"})
+    assert ask(nameless, "did_happen", ("holding(head_surgeon, saw)",), at_s(5)).state == TruthState.UNKNOWN
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_questions_that_are_queries_say_so(scene, name):
+    """And what they say, put to the engine, rests on the same rows."""
+    answer = ask(scene, name, ("holding(*, saw)",) * len(QUESTIONS[name].takes), at_s(9))
+    assert parse_query(answer.query)
+    assert rows_of(scene, answer.query)
+    assert ask(scene, "count_people", (), at_s(9)).query == ""
 
 
 def test_tool_equipment_attribute(value):
@@ -235,7 +274,9 @@ def test_screens_are_not_read(scene):
         ("count_peple", (), "count_people"), ("count_people", ("x",), "takes 0 arguments"),
         ("where_3d", ("person_9",), "person_9"), ("where_3d", ("person",), "may mean person_1, person_2"),
         ("where_2d", ("saw_1", "cam_7"), "cam_1"), ("did_happen", ("lunch",), "before, work"),
-        ("did_happen", ("sawing(",), "no condition"), ("did_happen", ("not holding(a, b)",), "leave 'not' out"),
+        ("did_happen", ("sawing(",), "ends too early"), ("did_happen", ("holding(a, saw)",), "unknown name 'a'"),
+        ("did_happen", ("not holding(*, saw)",), "is no step"), ("did_happen", ("2 touching(*, saw)",), "is no step"),
+        ("did_happen", ("count holding(_, saw)",), "is no step"), ("did_happen", ("lunch(_, saw)",), "lunch"),
         ("gaze_object", ("person_2",), "gaze_person_2_x"),
     ],
 )  # fmt: skip
