@@ -37,8 +37,15 @@ class QueryResult:
         return self.table
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows as dictionaries, None where a measure is absent."""
-        return self.table.to_pylist()
+        """The rows as dictionaries, None where a measure is absent.
+
+        Raises:
+            ConfigError: Python has no such value, as of a day in the year 290000.
+        """
+        try:
+            return self.table.to_pylist()
+        except (OverflowError, ValueError) as error:
+            raise ConfigError("a value of the answer cannot be told", why=str(error)) from None
 
     def to_pandas(self) -> pandas.DataFrame:
         """The rows as a data frame.

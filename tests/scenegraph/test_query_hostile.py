@@ -1,5 +1,7 @@
 """Malformed and hostile texts and SQL: an explained refusal, and never anything else."""
 
+import re
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -20,6 +22,13 @@ ROWS = (Interval("patient", "close_to", "saw", 0, 30), Interval("patient", "touc
 SOUP = """holding close_to patient saw ?p ?q _ ( ) , and or not for > <= 2 s during phase "one" within before after at
 between 00:01 stream distance m where count per role first = 1e99999 ; -- ' " \\ SELECT /* é 💉"""
 
+SOUND = (
+    'close_to(?p, saw) and not touching(?p, _) for > 2 s during phase "one"',
+    "count close_to(?p, ?q) within 5 ms after touching(?p, _) per phase per ?p",
+    "first close_to(_, saw) between 00:00:00 and 3 s",
+    "touching(?p, _) then not close_to(?p, saw) within 5 s",
+)
+
 
 @pytest.fixture(scope="module")
 def session():
@@ -38,16 +47,38 @@ def test_whatever_is_asked_is_answered_or_refused_with_a_reason(session, text):
         assert error.what
 
 
+@pytest.mark.parametrize(("seed", "count"), [(7, 300), pytest.param(8, 2_000, marks=pytest.mark.slow)])
+def test_whatever_is_refused_is_pointed_at(session, seed, count):
+    """Texts that are nearly queries: words changed, lost, doubled, out of order, or of another kind."""
+    rng = np.random.default_rng(seed)
+    words = SOUP.split()
+    refused = 0
+    for _ in range(count):
+        tokens = re.findall(r'\?\w+|"[^"]*"|[\w:.]+|[<>=!]+|[(),]', SOUND[int(rng.integers(len(SOUND)))])
+        for _ in range(int(rng.integers(1, 4))):
+            place, other = rng.integers(0, len(tokens), 2)
+            change = int(rng.integers(4))
+            if change == 0:
+                tokens[place] = words[int(rng.integers(len(words)))]
+            elif change == 1 and len(tokens) > 1:
+                tokens.pop(place)
+            elif change == 2:
+                tokens.insert(place, tokens[other])
+            else:
+                tokens[place], tokens[other] = tokens[other], tokens[place]
+        try:
+            session.plan(" ".join(tokens))
+        except ConfigError as error:
+            refused += 1
+            assert re.search(r"column \d+\n", str(error)), " ".join(tokens)
+    assert count / 2 < refused < count
+
+
 def test_sound_queries_with_one_character_changed(session):
     rng = np.random.default_rng(5)
-    sound = (
-        'close_to(?p, saw) and not touching(?p, _) for > 2 s during phase "one"',
-        "count close_to(?p, ?q) within 5 ms after touching(?p, _) per phase per ?p",
-        "first close_to(_, saw) between 00:00:00 and 3 s",
-    )
     answered = 0
     for _ in range(100):
-        text = list(sound[int(rng.integers(len(sound)))])
+        text = list(SOUND[int(rng.integers(len(SOUND)))])
         text[int(rng.integers(len(text)))] = chr(int(rng.integers(32, 127)))
         try:
             session.run("".join(text))
@@ -137,6 +168,40 @@ def test_sql_reads_the_views(session):
         "SELECT 1; SELECT 2",
         "SELECT * FROM duckdb_secrets()",
         "SELECT * FROM tables",
+        "SELECT getenv('HOME')",
+        "SELECT * FROM parquet_metadata('{folder}/other.parquet')",
+        "SELECT * FROM read_blob('{folder}/../../../etc/hostname')",
+        "SELECT * FROM sniff_csv('/etc/passwd')",
+        "FROM '/etc/passwd'",
+        'TABLE "/etc/passwd"',
+        "SELECT * FROM read_json('/etc/passwd')",
+        "WITH taken AS (SELECT * FROM read_csv('/etc/passwd')) SELECT * FROM taken",
+        "SELECT (SELECT count(*) FROM glob('/etc/*'))",
+        "SELECT * FROM nodes WHERE node_id IN (SELECT content FROM read_text('/etc/hostname'))",
+        "SELECT * FROM nodes, LATERAL (SELECT * FROM read_text('/etc/hostname'))",
+        "SELECT * FROM query('SELECT * FROM read_text(''/etc/hostname'')')",
+        "SELECT * FROM query_table('/etc/passwd')",
+        "SELECT /* read */ * FROM /**/ read_text /* text */ ('/etc/hostname') -- gone",
+        "SELECT * FROM ｒead_text('/etc/hostname')",
+        "SELECT * FROM 'https://example.com/x.parquet'",
+        "SELECT * FROM read_parquet('s3://bucket/x.parquet')",
+        "SELECT * FROM sqlite_scan('/tmp/x.db', 't')",
+        "SELECT * FROM arrow_scan(1, 2, 3)",
+        "SELECT * FROM pandas_scan(140000000000000)",
+        "CREATE MACRO thief() AS TABLE SELECT * FROM read_text('/etc/hostname')",
+        "CREATE OR REPLACE TEMP VIEW relations AS SELECT 1",
+        "CREATE SECRET mine (TYPE s3)",
+        "PREPARE taken AS SELECT 1",
+        "EXECUTE taken",
+        "SET VARIABLE mine = 1",
+        "RESET lock_configuration",
+        "ALTER VIEW relations RENAME TO mine",
+        "COPY relations FROM '/etc/passwd'",
+        "IMPORT DATABASE '{folder}'",
+        "SELECT 1 --\n; INSTALL httpfs",
+        "CHECKPOINT",
+        "COMMIT",
+        "SELECT repeat('x', 9000000000)",
         "SELECT $1",
         "SELEKT 1",
         "",
@@ -157,6 +222,11 @@ def test_sql_can_do_nothing_else(tmp_path, sql):
         assert len(opened.run("close_to(patient, ?x)")) == 1
     assert path.read_bytes() == before
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["other.parquet", "relations.parquet"]
+
+
+def test_an_answer_that_is_no_value_of_python_is_refused_too(session):
+    with pytest.raises(ConfigError, match="cannot be told"):
+        session.sql("SELECT DATE '290000-01-01' AS far_away").rows()
 
 
 @pytest.mark.parametrize("setting", ["enable_external_access", "lock_configuration", "allowed_paths"])
