@@ -31,10 +31,21 @@ class ClockReport:
     source: str
     sigma_ms: Mapping[str, float | None]
 
+    @property
+    def unknown_delay(self) -> tuple[str, ...]:
+        """Cameras laid on the others by host stamps alone, which do not show the constant part of the way to the host.
+
+        By so much as it differs between cameras their clocks lie apart, and nothing in the stamps can say so.
+        """
+        if self.source not in ("host", "both") or len(self.clocks) < 2:
+            return ()
+        return tuple(name for name in self.clocks if self.sigma_ms.get(name) is None)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {
             "source": self.source,
+            "unknown_delay": list(self.unknown_delay),
             "clocks": {name: clock_to_json(clock) for name, clock in self.clocks.items()},
             "sigma_ms": dict(self.sigma_ms),
             "findings": [

@@ -14,6 +14,8 @@ from .console import Reporter
 from .options import RecordingPath
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..capture.clock import ClockModel
     from ..capture.clock_faults import ClockFinding
 
@@ -31,11 +33,14 @@ def sync(
     Stamps of the host give rates and jumps. What moves before several cameras tells offsets without them, less surely.
     Frames stay as they are: those with false stamps are left out of every instant.
     """
+    from ..capture.clock_file import read_clocks
     from ..capture.files import require_writable
+    from ..capture.host_delay import told_delays_ms
     from ..capture.storage import open_recording
     from ..capture.sync_clocks import find_clocks, write_clocks
 
     stored = open_recording(recording)
+    known = read_clocks(recording / "clocks.json")
     if not dry_run:
         require_writable(recording / "clocks.json")
     with report.progress(100, "clocks") as bar:
@@ -48,6 +53,9 @@ def sync(
         [_row(name, clock, found.sigma_ms) for name, clock in found.clocks.items()],
     )
     _tell(report, found.findings)
+    told = told_delays_ms(known, found.clocks, {name: stored.device_ns(name) for name in known if name in found.clocks})
+    if found.unknown_delay:
+        _tell_delay(report, recording, found.unknown_delay, told, dry_run)
     unknown = any(finding.kind == "unknown" for finding in found.findings)
     if dry_run:
         report.next("ortwin", "sync", recording)
@@ -76,6 +84,23 @@ def _tell(report: Reporter, findings: tuple[ClockFinding, ...]) -> None:
             report.answer(f"{finding.camera_id}: {counts[key] - 3} more of the kind {finding.kind}; --json lists all")
         if told[key] <= 3 or counts[key] == 4:
             report.answer(_words(finding))
+
+
+def _tell_delay(
+    report: Reporter, recording: Path, unknown: tuple[str, ...], told_ms: Mapping[str, float] | None, dry_run: bool
+) -> None:
+    """That stamps of the host do not show all, and what clocks.json knew of it."""
+    report.answer(
+        f"{', '.join(unknown)}: how long a frame needs to the host at least does not show in stamps; it is taken to be "
+        f"alike for all cameras. Where cables, models or exposures differ, clocks may lie 10 ms apart. To measure it: "
+        f"ortwin calibrate {recording} --board board.toml --clocks, or ortwin sync {recording} --from both"
+    )
+    if told_ms:
+        apart = ", ".join(f"{name} {delay_ms:+.1f} ms" for name, delay_ms in told_ms.items())
+        verb = "knows" if dry_run else "knew"
+        report.warn(f"clocks.json {verb} more, from a board or from what moves ({apart})" + (
+            "; this run would replace it" if dry_run else "; it is replaced: repeat what told it"
+        ))  # fmt: skip
 
 
 def _words(finding: ClockFinding) -> str:

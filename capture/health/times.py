@@ -8,7 +8,8 @@ import numpy as np
 
 from ..clock_faults import ClockFinding
 from ..clock_file import read_clocks
-from ..host_report import host_report
+from ..host_delay import told_delays_ms
+from ..host_report import ClockReport, host_report
 from ..storage import StoredRecording
 from .finding import Finding, Severity
 
@@ -22,7 +23,8 @@ LONG_PAUSE_S = 1.0
 def check_times(recording: StoredRecording) -> Iterator[Finding]:
     """Look at the time stamps of every camera, as the rig's clock gives them, and at what broke in its own."""
     stamps = {name: (recording.device_ns(name), recording.host_ns(name)) for name in recording.cameras}
-    broken = host_report({name: pair for name, pair in stamps.items() if len(pair[0])}).findings
+    heard = host_report({name: pair for name, pair in stamps.items() if len(pair[0])})
+    broken = heard.findings
     yield from _clock(recording, "", [finding for finding in broken if not finding.camera_id])
     spans: dict[str, tuple[int, int]] = {}
     for name in recording.cameras:
@@ -43,6 +45,7 @@ def check_times(recording: StoredRecording) -> Iterator[Finding]:
         words = f"{len(times_ns)} frames at {1 / step_s:.3g} Hz" if step_s > 0 else f"{len(times_ns)} frames"
         yield from findings or [Finding("times", Severity.GOOD, words, f"camera {name}")]
     yield from _together(spans)
+    yield from _delays(recording, heard)
 
 
 def _stamps(
@@ -134,6 +137,26 @@ def _clock(recording: StoredRecording, name: str, broken: Sequence[ClockFinding]
             "there are no time stamps of the host",
             f"ortwin sync {recording.path} --from content, and record host time stamps next time",
         )
+
+
+def _delays(recording: StoredRecording, heard: ClockReport) -> Iterator[Finding]:
+    """What is known of the constant part of the way to the host, where clocks go by it."""
+    if not heard.unknown_delay:
+        return
+    device_ns = {name: recording.device_ns(name) for name in heard.clocks}
+    told_ms = told_delays_ms(read_clocks(recording.path / "clocks.json"), heard.clocks, device_ns)
+    if told_ms is not None:
+        apart = ", ".join(f"{name} {delay_ms:+.1f} ms" for name, delay_ms in told_ms.items())
+        yield Finding("times", Severity.GOOD, f"clocks.json knows how long frames need to the host: {apart}")
+        return
+    yield Finding(
+        "times",
+        Severity.ADVICE,
+        "the clocks go by stamps of the host, which do not show how long a frame needs to it at least",
+        why="where cables, models or exposures differ, their clocks may be some 10 ms apart; no stamp tells it",
+        todo=f"wave a board: ortwin calibrate {recording.path} --board board.toml --clocks; or ortwin sync "
+        f"{recording.path} --from both",
+    )
 
 
 def _together(spans: dict[str, tuple[int, int]]) -> Iterator[Finding]:

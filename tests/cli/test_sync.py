@@ -5,12 +5,16 @@ import json
 import cv2
 import numpy as np
 import pytest
+from ortwin.capture.calibration.clock_offsets import corrected_clocks
 from ortwin.capture.camera import CameraModel, Intrinsics
 from ortwin.capture.clock import ClockModel
 from ortwin.capture.clock_file import read_clocks
 from ortwin.capture.geometry import SE3
+from ortwin.capture.health.finding import Severity
+from ortwin.capture.health.times import check_times
 from ortwin.capture.storage import RecordingWriter, open_recording
 from ortwin.capture.sync import synchronize
+from ortwin.capture.sync_clocks import write_clocks
 from ortwin.cli.app import run
 
 TINY = Intrinsics(20.0, 20.0, 7.5, 7.5, 16, 16)
@@ -102,3 +106,19 @@ def test_without_host_stamps_the_way_is_named(tmp_path, capsys):
     assert run(["sync", str(path)]) == 3
     assert "--from content" in capsys.readouterr().err
     assert open_recording(path).clocks["cam_1"] == ClockModel()
+
+
+def test_what_stamps_cannot_show_is_said_until_a_board_has_told_it(recording, capsys):
+    assert run(["sync", str(recording)]) == 0
+    out = capsys.readouterr().out
+    assert "does not show in stamps" in out and f"calibrate {recording} --board board.toml --clocks" in out
+    stored = open_recording(recording)
+    assert [f.severity for f in check_times(stored) if "do not show" in f.what] == [Severity.ADVICE]
+    write_clocks(stored, corrected_clocks(stored.clocks, {"cam_2": -13.0}))
+    findings = list(check_times(open_recording(recording)))
+    assert not [finding for finding in findings if "do not show" in finding.what]
+    # Against the median of two cameras, half of it is told of each.
+    assert any("cam_1 -6.5 ms, cam_2 +6.5 ms" in finding.what for finding in findings)
+    capsys.readouterr()
+    assert run(["sync", str(recording), "--dry-run"]) == 0
+    assert "cam_1 -6.5 ms, cam_2 +6.5 ms" in capsys.readouterr().err
