@@ -34,6 +34,7 @@ from .reconstruction.detections import Sighting as Sighting2D
 from .reconstruction.dynamic_scene import DynamicConfig, DynamicScene, Sighting
 from .reconstruction.keypoint_bodies import bodies_of_keypoints, hash_sightings
 from .reconstruction.people_stage import PeopleConfig, PeopleScene
+from .reconstruction.picture_stage import PictureScene, keypoint_table, open_people, sightings_of, with_bodies_of
 from .reconstruction.room_plan import RoomPlan, format_room_plan, parse_room_plan, relabel
 from .reconstruction.scene_tables import named_visibility, raw_tracks, sighting_tables, track_table
 from .reconstruction.static_room import RoomConfig, build_static_room
@@ -110,14 +111,16 @@ def build_twin(
     _with_depth(recording, rig)
     sync = synchronize(recording)
     spans = segment_spans(sync, config.segment_s, recording.path)
+    people = open_people(config.people if keypoints is None else PeopleConfig(), recording)
     with being_built(out):
-        archive = TwinArchive.create(out, _head(recording, rig, config, keypoints), rig, recording.clocks, fresh=fresh)
+        head = _head(recording, rig, config, keypoints, people)
+        archive = TwinArchive.create(out, head, rig, recording.clocks, fresh=fresh)
         names = format_room_plan(room_plan).encode() if room_plan else archive.room_plan
         if not archive.is_complete or names != archive.room_plan:
             backgrounds = _stand(archive, recording, rig, sync, config, tell)
             _move(archive, recording, rig, sync, spans, backgrounds, config, tell)
             if keypoints is None:
-                _embody(archive, recording, rig, sync, spans, config, tell)
+                keypoints = _embody(archive, recording, rig, sync, spans, people, tell)
             _track(archive, spans, keypoints, config, tell)
             derive_graph(archive, names, config, tell)
         return BuildReport(
@@ -188,25 +191,22 @@ def _move(
 
 
 def _embody(
-    archive: TwinArchive,
-    recording: StoredRecording,
-    rig: CameraRig,
-    sync: SyncTable,
-    spans: list[tuple[int, int]],
-    config: BuildConfig,
-    tell: Progress,
-) -> None:
-    """The bodies of people as measured, segment by segment; each commits what is remembered of whom."""
-    scene, first = PeopleScene(config.people), archive.num_committed("people")
+    archive: TwinArchive, recording: StoredRecording, rig: CameraRig, sync: SyncTable, spans: list[tuple[int, int]],
+    people: PeopleScene | PictureScene, tell: Progress,
+) -> list[Sighting2D] | None:  # fmt: skip
+    """Bodies as measured, by segment, each with what is remembered of whom; keypoints of pictures, if asked for."""
+    first = archive.num_committed("people")
     if first:
-        scene.restore(archive.facts("people", first - 1)["state"])
+        people.restore(archive.facts("people", first - 1)["state"])
     for number in range(first, len(spans)):
         tell("people", number, len(spans))
-        surfaces, reader = measured_surfaces(archive, number), FrameReader(recording, sync, rig)
-        rows = scene.observe_all(sync.times_ns, surfaces, rig, reader)
-        facts = {"state": scene.to_json()}
-        archive.write_segment("people", number, spans[number], {"bodies": raw_body_table(rows)}, facts=facts)
+        stage = sync.times_ns, measured_surfaces(archive, number), rig, FrameReader(recording, sync, rig)
+        tables = {"bodies": raw_body_table(people.observe_all(*stage))}
+        if isinstance(people, PictureScene):
+            tables["keypoints"] = keypoint_table(people.look_at_all(*stage))
+        archive.write_segment("people", number, spans[number], tables, facts={"state": people.to_json()})
     tell("people", len(spans), len(spans))
+    return sightings_of(archive.read_layer("people", "keypoints")) if isinstance(people, PictureScene) else None
 
 
 def _track(
@@ -223,10 +223,11 @@ def _track(
     every_ns = np.unique(archive.read_layer("moving", "frames", ["time_ns"])["time_ns"].to_numpy())
     raw = raw_tracks(archive.read_layer("moving", "sightings"))
     paths: list[TrackPath] = smooth_tracks(raw, every_ns, config.tracks, config.dynamic.tracking)
-    if keypoints is None:
-        bodies = smooth_bodies(paths, raw_bodies(archive.read_layer("people", "bodies")), config.people.smoothing)
-    else:
-        paths, bodies = bodies_of_keypoints(keypoints, archive.rig, paths, every_ns)
+    raw_people = raw_bodies(archive.read_layer("people", "bodies")) if archive.num_committed("people") else []
+    bodies = smooth_bodies(paths, raw_people, config.people.smoothing)
+    if keypoints is not None:
+        paths, seen = bodies_of_keypoints(keypoints, archive.rig, paths, every_ns)
+        bodies = with_bodies_of(seen, bodies)
     names = {path.number: path.track.track_id for path in paths}
     for number, span_ns in enumerate(spans):
         if not archive.has_segment("tracks", number):
@@ -291,8 +292,9 @@ def _with_depth(recording: StoredRecording, rig: CameraRig) -> list[str]:
 
 
 def _head(
-    recording: StoredRecording, rig: CameraRig, config: BuildConfig, keypoints: Sequence[Sighting2D] | None
-) -> dict[str, Any]:
+    recording: StoredRecording, rig: CameraRig, config: BuildConfig, keypoints: Sequence[Sighting2D] | None,
+    people: PeopleScene | PictureScene,
+) -> dict[str, Any]:  # fmt: skip
     """All that decides the content of a twin; no time of day, no path."""
     versions = {
         name: metadata.version(name) for name in ("ortwin", "numpy", "scipy", "numba", "opencv-python-headless")
@@ -304,6 +306,7 @@ def _head(
             "recording_blake3": recording.content_hash(),
             "rig_blake3": hash_bytes(canonical_json(rig_to_json(rig))),
             **({} if keypoints is None else {"keypoints_blake3": hash_sightings(keypoints)}),
+            **({"estimator": people.estimator.key} if isinstance(people, PictureScene) else {}),
         },
         "privacy_tier": "T1",
     }

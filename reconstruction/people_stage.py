@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +30,9 @@ class PeopleConfig:
     """How people get bodies.
 
     Args:
-        estimator: "depth" lays bodies into the measured surface, "none" makes no bodies.
+        estimator: "depth" lays bodies into the measured surface, "none" makes no bodies; any other name is that of an
+            estimator that looks at the pictures ("onnx"; see picture_stage.py).
+        model: what that estimator looks with: the name of a model; None = the only one that is there.
         min_points: a surface of fewer points says nothing of a body.
         crown_m: the top of the head is what lies so far below the highest point ...
         crown_reach_m: ... and so near, on the ground, to where the head was.
@@ -39,7 +41,8 @@ class PeopleConfig:
         fit, smoothing: of the stages.
     """
 
-    estimator: Literal["depth", "none"] = "depth"
+    estimator: str = "depth"
+    model: str | None = None
     min_points: int = 60
     crown_m: float = 0.12
     crown_reach_m: float = 0.3

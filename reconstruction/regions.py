@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..capture.arrays import MaskImage, RawDepthImage
@@ -48,6 +50,30 @@ def moving_regions(camera: Camera, moving: MaskImage, depth_raw: RawDepthImage) 
         color_px = color_px[np.isfinite(color_px).all(axis=1)]
         if len(color_px):
             found.append(_region(color_px, camera.color.width_px, camera.color.height_px))
+    return _in_order(found)
+
+
+def surface_regions(camera: Camera, surfaces_m: Sequence[np.ndarray]) -> tuple[Region, ...]:
+    """Boxes of the colour image around measured surfaces, nearer borders first.
+
+    Args:
+        camera: whose image.
+        surfaces_m: points (n, 3) in the world, of each thing that moves.
+
+    Returns:
+        A box per surface that has points in the image, widened as in `moving_regions`.
+    """
+    found = []
+    for points_m in surfaces_m:
+        local_m = camera.camera_from_world.apply(np.asarray(points_m, dtype=np.float64))
+        uv_px = camera.color.project(local_m[local_m[:, 2] > 0])
+        uv_px = uv_px[camera.color.contains(uv_px)]
+        if len(uv_px):
+            found.append(_region(uv_px, camera.color.width_px, camera.color.height_px))
+    return _in_order(found)
+
+
+def _in_order(found: Sequence[Region | None]) -> tuple[Region, ...]:
     return tuple(
         sorted((region for region in found if region is not None), key=lambda each: (each.left_px, each.top_px))
     )
