@@ -33,6 +33,7 @@ from .reconstruction.body_tables import body_table, raw_bodies, raw_body_table
 from .reconstruction.detections import Sighting as Sighting2D
 from .reconstruction.dynamic_scene import DynamicConfig, DynamicScene, Sighting
 from .reconstruction.keypoint_bodies import bodies_of_keypoints, hash_sightings
+from .reconstruction.people_paths import with_people
 from .reconstruction.people_stage import PeopleConfig, PeopleScene
 from .reconstruction.picture_stage import PictureScene, keypoint_table, open_people, sightings_of, with_bodies_of
 from .reconstruction.room_plan import RoomPlan, format_room_plan, parse_room_plan, relabel
@@ -222,17 +223,18 @@ def _track(
     tell("tracks", 0, 1)
     every_ns = np.unique(archive.read_layer("moving", "frames", ["time_ns"])["time_ns"].to_numpy())
     raw = raw_tracks(archive.read_layer("moving", "sightings"))
-    paths: list[TrackPath] = smooth_tracks(raw, every_ns, config.tracks, config.dynamic.tracking)
     raw_people = raw_bodies(archive.read_layer("people", "bodies")) if archive.num_committed("people") else []
+    raw, raw_people = with_people(raw, raw_people)
+    paths: list[TrackPath] = smooth_tracks(raw, every_ns, config.tracks, config.dynamic.tracking)
     bodies = smooth_bodies(paths, raw_people, config.people.smoothing)
     if keypoints is not None:
         paths, seen = bodies_of_keypoints(keypoints, archive.rig, paths, every_ns)
         bodies = with_bodies_of(seen, bodies)
-    names = {path.number: path.track.track_id for path in paths}
     for number, span_ns in enumerate(spans):
         if not archive.has_segment("tracks", number):
             tables = {"tracks": track_table(paths, *span_ns), "bodies": body_table(bodies, *span_ns)}
-            tables["visibility"] = named_visibility(archive.read_segment("moving", number, "visibility"), names)
+            visibility = archive.read_segment("moving", number, "visibility")
+            tables["visibility"] = named_visibility(visibility, tables["tracks"])
             archive.write_segment("tracks", number, span_ns, tables)
     tell("tracks", 1, 1)
 

@@ -25,13 +25,14 @@ UPPER = np.triu_indices(3)
 
 
 def raw_body_table(rows: Sequence[tuple[int, RawBody]]) -> pa.Table:
-    """Bodies of single instants, (time_ns, body) in order: time_ns number joints_m covariance_m2 num_views."""
+    """Bodies of single instants, (time_ns, body) in order: time_ns number source joints_m covariance_m2 num_views."""
     import pyarrow as pa
 
     return pa.table(
         {
             "time_ns": pa.array([time_ns for time_ns, _ in rows], pa.int64()),
             "number": pa.array([body.number for _, body in rows], pa.int32()),
+            "source": pa.array([body.source for _, body in rows], pa.int32()),
             "joints_m": _lists([body.joints_m for _, body in rows], pa.float64(), NUM_JOINTS * 3),
             "covariance_m2": _lists(
                 [body.covariance_m2[:, *UPPER] for _, body in rows], pa.float64(), NUM_JOINTS * len(UPPER[0])
@@ -44,11 +45,10 @@ def raw_body_table(rows: Sequence[tuple[int, RawBody]]) -> pa.Table:
 def raw_bodies(table: pa.Table) -> list[tuple[int, RawBody]]:
     """The inverse of `raw_body_table`."""
     joints_m, covariance_m2, num_views = _arrays(table)
+    names = [table[name].to_pylist() for name in ("time_ns", "number", "source")]
     return [
-        (time_ns, RawBody(number, joints_m[k], covariance_m2[k], num_views[k]))
-        for k, (time_ns, number) in enumerate(
-            zip(table["time_ns"].to_pylist(), table["number"].to_pylist(), strict=True)
-        )
+        (time_ns, RawBody(number, joints_m[k], covariance_m2[k], num_views[k], source))
+        for k, (time_ns, number, source) in enumerate(zip(*names, strict=True))
     ]
 
 

@@ -1,13 +1,14 @@
 """The people of an instant, from what moves: a body is laid into the surface of everyone who is followed.
 
-The estimator `depth`: no picture, no network. What it finds goes by the raw number of what is followed, so that a body
-and its track are one identity from the start; which numbers are people is said later, by the whole track.
+The estimator `depth`: no picture, no network. Heads are followed from instant to instant (people_heads.py); what moves
+below a head and nearer to it than to any other is laid under one body. Which of the followed are one person is said
+later, by whole paths (people_paths.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,12 @@ import numpy as np
 from ..capture.arrays import RawDepthImage
 from ..capture.camera import Camera, CameraRig
 from ..capture.frame_reader import FrameReader
+from .people_heads import Head, HeadConfig, HeadTracker
 from .person_points import PointFitConfig, fit_points
 from .person_smoothing import SmoothingConfig
-from .skeleton import JOINT, NUM_JOINTS
+from .pose_prior import SECTORS
+from .skeleton import NUM_JOINTS
 
-HEAD_SHARE = 0.4
-EARS = [JOINT["left_ear"], JOINT["right_ear"]]
 INSIDE_M = np.array([0.10] * 5 + [0.10] * 2 + [0.07] * 2 + [0.06] * 2 + [0.14] * 2 + [0.09] * 2 + [0.08] * 2)
 """(17,) how deep a joint lies below the surface that a camera sees, at most."""
 
@@ -34,20 +35,23 @@ class PeopleConfig:
             estimator that looks at the pictures ("onnx"; see picture_stage.py).
         model: what that estimator looks with: the name of a model; None = the only one that is there.
         min_points: a surface of fewer points says nothing of a body.
-        crown_m: the top of the head is what lies so far below the highest point ...
-        crown_reach_m: ... and so near, on the ground, to where the head was.
-        ears_below_m: the ears are so far below the top of the head.
+        reach_m: what is farther than this from a head, on the ground, is not his.
+        thing_m: what has no head of its own is his where it is nearer to his head than this, on the average.
+        above_m: nothing so far above a head is his.
+        walk_m_s: who walks this fast faces, by one unit of log probability per cosine, where he walks to.
         seen_m: a joint is seen where the depth before it is within its own depth in the body and this.
-        fit, smoothing: of the stages.
+        heads, fit, smoothing: of the stages.
     """
 
     estimator: str = "depth"
     model: str | None = None
     min_points: int = 60
-    crown_m: float = 0.12
-    crown_reach_m: float = 0.3
-    ears_below_m: float = 0.13
+    reach_m: float = 0.9
+    thing_m: float = 0.45
+    above_m: float = 0.05
+    walk_m_s: float = 0.25
     seen_m: float = 0.05
+    heads: HeadConfig = field(default_factory=HeadConfig)
     fit: PointFitConfig = field(default_factory=PointFitConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
 
@@ -57,72 +61,56 @@ class RawBody:
     """A body before its path is known.
 
     Args:
-        number: the raw number of what is followed.
+        number: that of the head which is followed.
         joints_m: (17, 3) world.
         covariance_m2: (17, 3, 3).
         num_views: (17,) how many cameras saw where the joint is; 0 = nobody could see it.
+        source: raw number of the sighting in which most of his surface lies, -1 = none.
     """
 
     number: int
     joints_m: np.ndarray
     covariance_m2: np.ndarray
     num_views: np.ndarray
-
-
-@dataclass(slots=True)
-class Acquaintance:
-    """What is remembered of somebody from instant to instant (working state).
-
-    Args:
-        hits, heads: at how many instants he was measured, and showed a head.
-        head_m: (3,) the top of his head.
-        facing: (24,) log probability of facing in each direction of the pose prior; None = not known.
-        is_fresh: he was measured since the state was last written down.
-    """
-
-    hits: int = 0
-    heads: int = 0
-    head_m: np.ndarray | None = None
-    facing: np.ndarray | None = None
-    is_fresh: bool = False
-
-    @property
-    def is_person(self) -> bool:
-        """Whether he showed a head often enough."""
-        return self.heads >= HEAD_SHARE * self.hits
+    source: int = -1
 
 
 @dataclass(slots=True)
 class PeopleScene:
-    """Lays bodies into whoever is followed; feed it instants in order with `observe`."""
+    """Lays bodies under heads; feed it instants in order with `observe`."""
 
     config: PeopleConfig
-    known: dict[int, Acquaintance] = field(default_factory=dict)
+    tracker: HeadTracker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tracker = HeadTracker(self.config.heads)
 
     def observe(
         self,
+        time_ns: int,
         rig: CameraRig,
         surfaces_m: Mapping[int, tuple[np.ndarray, bool]],
         read_depth: Callable[[str], RawDepthImage | None],
     ) -> list[RawBody]:
-        """The bodies of one instant, by raw number.
+        """The bodies of one instant, by the number of the head.
 
         Args:
+            time_ns: the instant, rig clock, later than the one before.
             rig: where the cameras stand.
-            surfaces_m: the measured surface (n, 3) of each number, and whether a head tops it.
+            surfaces_m: the measured surface (n, 3) of each raw number, and whether a head tops it.
             read_depth: raw depth of a camera at this instant, or None.
         """
-        if self.config.estimator == "none":
+        if self.config.estimator == "none" or not surfaces_m:
             return []
+        moving = Moving.of(surfaces_m)
+        heads = self.tracker.observe(time_ns, moving.points_m)
+        owner = moving.owners(np.array([head.top_m for head in heads]).reshape(-1, 3), self.config)
         found = [
-            body for number, (points_m, has_head) in sorted(surfaces_m.items())
-            if (body := self._body(number, points_m, has_head)) is not None
+            body for row, head in enumerate(heads)
+            if (body := self._body(head, moving, owner == row)) is not None
         ]  # fmt: skip
         views = count_views([body.joints_m for body in found], rig, read_depth, self.config) if found else []
-        return [
-            RawBody(body.number, body.joints_m, body.covariance_m2, seen)
-            for body, seen in zip(found, views, strict=True)
-        ]
+        return [replace(body, num_views=seen) for body, seen in zip(found, views, strict=True)]
 
     def observe_all(
         self,
@@ -141,60 +129,74 @@ class PeopleScene:
         rows: list[tuple[int, RawBody]] = []
         for time_ns in sorted(surfaces_m):
             read_depth = reader.at(int(np.searchsorted(times_ns, time_ns)))[0]
-            rows += [(time_ns, body) for body in self.observe(rig.at(time_ns), surfaces_m[time_ns], read_depth)]
+            bodies = self.observe(time_ns, rig.at(time_ns), surfaces_m[time_ns], read_depth)
+            rows += [(time_ns, body) for body in bodies]
         return rows
 
-    def _body(self, number: int, points_m: np.ndarray, has_head: bool) -> RawBody | None:
-        known = self.known.setdefault(number, Acquaintance())
-        known.hits += 1
-        known.heads += has_head
-        known.is_fresh = True
-        if not known.is_person or len(points_m) < self.config.min_points:
+    def _body(self, head: Head, moving: Moving, own: np.ndarray) -> RawBody | None:
+        points_m = moving.points_m[own]
+        if len(points_m) < self.config.min_points:
             return None
-        head_m = self._head(points_m, known.head_m)
-        fit, facing = fit_points(points_m, head_m, self.config.fit, known.facing)
-        known.facing = facing
-        known.head_m = fit.joints_m[EARS].mean(axis=0) + np.array([0.0, 0.0, self.config.ears_below_m])
-        return RawBody(number, fit.joints_m, fit.covariance_m2, np.zeros(NUM_JOINTS, np.uint8))
-
-    def _head(self, points_m: np.ndarray, before_m: np.ndarray | None) -> np.ndarray:
-        """(3,) the top of a head: the highest points, near to where it was an instant ago."""
-        if before_m is not None:
-            near = np.linalg.norm(points_m[:, :2] - before_m[:2], axis=1) < self.config.crown_reach_m
-            points_m = points_m[near] if near.any() else points_m
-        top_m = float(np.quantile(points_m[:, 2], max(1 - 3 / len(points_m), 0.9)))
-        crown_m = points_m[points_m[:, 2] > top_m - self.config.crown_m]
-        middle_m = np.median(crown_m[:, :2], axis=0)
-        crown_m = crown_m[np.linalg.norm(crown_m[:, :2] - middle_m, axis=1) < self.config.crown_reach_m / 2]
-        return np.array([*(crown_m[:, :2].mean(axis=0) if len(crown_m) else middle_m), top_m])
+        expected = walking(head.facing, head.velocity_m_s, self.config.walk_m_s)
+        fit, head.facing = fit_points(points_m, head.top_m, self.config.fit, expected)
+        source = int(np.bincount(moving.number[own]).argmax())
+        return RawBody(head.number, fit.joints_m, fit.covariance_m2, np.zeros(NUM_JOINTS, np.uint8), source)
 
     def to_json(self) -> dict[str, Any]:
-        """The working state as JSON values, so that a later run can go on exactly from here.
-
-        Who was not measured since it was last asked for is forgotten, here and now.
-        """
-        self.known = {number: known for number, known in self.known.items() if known.is_fresh}
-        for known in self.known.values():
-            known.is_fresh = False
-        return {
-            str(number): {
-                "hits": known.hits, "heads": known.heads,
-                "head_m": None if known.head_m is None else known.head_m.tolist(),
-                "facing": None if known.facing is None else known.facing.tolist(),
-            }
-            for number, known in sorted(self.known.items())
-        }  # fmt: skip
+        """The working state as JSON values, so that a later run can go on exactly from here."""
+        return self.tracker.to_json()
 
     def restore(self, value: Mapping[str, Any]) -> None:
         """Go on from what `to_json` gave."""
+        self.tracker.restore(value)
 
-        def array(numbers: list[float] | None) -> np.ndarray | None:
-            return None if numbers is None else np.array(numbers)
 
-        self.known = {
-            int(number): Acquaintance(known["hits"], known["heads"], array(known["head_m"]), array(known["facing"]))
-            for number, known in value.items()
-        }
+@dataclass(frozen=True, slots=True, eq=False)
+class Moving:
+    """The surface of all that moves at an instant.
+
+    Args:
+        points_m: (n, 3) float32, world.
+        number: (n,) the raw number of the sighting to which each point belongs.
+        has_head: (n,) whether a head tops that sighting.
+    """
+
+    points_m: np.ndarray
+    number: np.ndarray
+    has_head: np.ndarray
+
+    @classmethod
+    def of(cls, surfaces_m: Mapping[int, tuple[np.ndarray, bool]]) -> Moving:
+        """All surfaces by raw number together."""
+        items = [(number, *surfaces_m[number]) for number in sorted(surfaces_m)]
+        counts = [len(points_m) for _, points_m, _ in items]
+        return cls(
+            np.concatenate([points_m for _, points_m, _ in items]),
+            np.repeat([number for number, _, _ in items], counts), np.repeat([head for _, _, head in items], counts),
+        )  # fmt: skip
+
+    def owners(self, tops_m: np.ndarray, config: PeopleConfig) -> np.ndarray:
+        """(n,) row of the head (k, 3) under which each point lies, -1 = none."""
+        if not len(tops_m):
+            return np.full(len(self.points_m), -1)
+        away_m = np.linalg.norm(self.points_m[:, None, :2] - tops_m[None, :, :2], axis=2)
+        owner = away_m.argmin(axis=1)
+        least_m = away_m.min(axis=1)
+        count = np.maximum(np.bincount(self.number), 1)
+        near = np.bincount(self.number, least_m) / count < config.thing_m
+        own = (least_m < config.reach_m) & (self.has_head | near[self.number])
+        return np.where(own & (self.points_m[:, 2] < tops_m[owner, 2] + config.above_m), owner, -1)
+
+
+def walking(facing: np.ndarray | None, velocity_m_s: np.ndarray, walk_m_s: float) -> np.ndarray | None:
+    """Log probabilities (24,) of directions, with what is known of somebody who moves: people walk ahead."""
+    if not velocity_m_s.any():
+        return facing
+    angle = 2 * np.pi * np.arange(SECTORS) / SECTORS
+    ahead = (np.cos(angle) * velocity_m_s[0] + np.sin(angle) * velocity_m_s[1]) / walk_m_s
+    speed_m_s = float(np.linalg.norm(velocity_m_s))
+    ahead *= min(1.0, max(0.0, speed_m_s / (2 * walk_m_s) - 0.5))
+    return np.clip(ahead, -4.0, 4.0) + (0.0 if facing is None else facing)
 
 
 def count_views(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,21 +192,17 @@ def track_table(paths: Sequence[TrackPath], begin_ns: int, end_ns: int) -> pa.Ta
             **_axis_columns(EXTENTS, gather(lambda path: path.extent_m, 3)),
             "predicted": gather(lambda path: path.predicted).astype(bool),
             "num_points": gather(lambda path: path.num_points).astype(np.int32),
-            "number": np.repeat(np.array([path.number for path, _ in inside], np.int32), counts),
+            "number": gather(lambda path: path.numbers).astype(np.int32),
         }
     )
     return table.sort_by([("time_ns", "ascending"), ("track_id", "ascending")])
 
 
-def named_visibility(visibility: pa.Table, names: Mapping[int, str]) -> pa.Table:
-    """The visibility of raw numbers as that of tracks; numbers that became no track are left out."""
-    import pyarrow as pa
-
-    number = visibility["number"].to_numpy()
-    known = np.isin(number, list(names))
-    table = visibility.filter(pa.array(known))
-    ids = pa.array([names[int(value)] for value in number[known]], pa.string())
-    return table.drop_columns(["number"]).add_column(1, "track_id", ids)
+def named_visibility(visibility: pa.Table, tracks: pa.Table) -> pa.Table:
+    """The visibility of raw numbers as that of the tracks (`track_table`) whose sightings they are."""
+    joined = tracks.select(["time_ns", "number", "track_id"]).join(visibility, ["time_ns", "number"], join_type="inner")
+    order = [(name, "ascending") for name in ("time_ns", "track_id", "camera_id")]
+    return joined.select(["time_ns", "track_id", "camera_id", "visibility"]).sort_by(order).combine_chunks()
 
 
 def track_states(tracks: pa.Table, visibility: pa.Table) -> dict[int, list[TrackState]]:

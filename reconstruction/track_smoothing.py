@@ -58,6 +58,7 @@ class TrackPath:
         sigma_m: (t,) standard deviation of the centre per horizontal axis.
         predicted: (t,) bool, no camera measured it.
         num_points: (t,) int32.
+        sources: (t,) int32 raw numbers of its sightings, -1 = none, where they are not `number` throughout.
     """
 
     track: Track
@@ -69,11 +70,20 @@ class TrackPath:
     sigma_m: np.ndarray
     predicted: np.ndarray
     num_points: np.ndarray
+    sources: np.ndarray | None = None
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """(t,) int32 the raw number of its sighting at each instant, -1 = none."""
+        return np.full(len(self.times_ns), self.number, np.int32) if self.sources is None else self.sources
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawTrack:
-    """All sightings of one raw number, in order of time; arrays as in TrackPath, plus seen surface and head."""
+    """All sightings of one raw number, in order of time; arrays as in TrackPath, plus seen surface and head.
+
+    A label is what is known of it beforehand.
+    """
 
     number: int
     times_ns: np.ndarray
@@ -83,6 +93,8 @@ class RawTrack:
     area_m2: np.ndarray
     has_head: np.ndarray
     num_points: np.ndarray
+    sources: np.ndarray | None = None
+    label: str | None = None
 
 
 def smooth_tracks(
@@ -150,6 +162,7 @@ def _carried_back(path: TrackPath, times_ns: np.ndarray) -> TrackPath:
         before(path.sigma_m),
         before(path.predicted, np.ones(count)),
         before(path.num_points, np.zeros(count)),
+        None if path.sources is None else before(path.sources, np.full(count, -1)),
     )
 
 
@@ -159,6 +172,7 @@ def _without_tail(raw: RawTrack) -> RawTrack:
     return RawTrack(
         raw.number, raw.times_ns[:end], raw.measured[:end], raw.center_m[:end], raw.extent_m[:end],
         raw.area_m2[:end], raw.has_head[:end], raw.num_points[:end],
+        None if raw.sources is None else raw.sources[:end], raw.label,
     )  # fmt: skip
 
 
@@ -166,6 +180,8 @@ def _label(raw: RawTrack, config: TrackConfig) -> str | None:
     """The class of a track, or None where it is noise."""
     if int(raw.measured.sum()) < config.min_hits:
         return None
+    if raw.label is not None:
+        return raw.label
     center_m, extent_m = raw.center_m[raw.measured], raw.extent_m[raw.measured]
     top_m = float(np.quantile(center_m[:, 2] + extent_m[:, 2] / 2, 0.75))
     width_m = float(np.median(extent_m[:, :2].max(axis=1)))
@@ -193,8 +209,9 @@ def _smooth(raw: RawTrack, track_id: str, label: str, tracking: TrackingConfig) 
     sigma_m = np.sqrt((covariances[:, 0, 0] + covariances[:, 1, 1]) / 2)
     track = Track(track_id, label, int(raw.times_ns[0]), int(raw.times_ns[-1]))
     return TrackPath(
-        track, raw.number, raw.times_ns, center_m, extent_m, velocity_m_s, sigma_m, ~raw.measured, raw.num_points
-    )
+        track, raw.number, raw.times_ns, center_m, extent_m, velocity_m_s, sigma_m, ~raw.measured, raw.num_points,
+        raw.sources,
+    )  # fmt: skip
 
 
 def _rauch_tung_striebel(raw: RawTrack, tracking: TrackingConfig) -> tuple[np.ndarray, np.ndarray]:

@@ -56,7 +56,7 @@ DYNAMIC_WING = {
     "dynamic_mask", "moving", "moving_points", "clusters", "cluster_repair", "follower", "tracking", "track_smoothing",
     "visibility", "surfaces", "dynamic_scene", "scene_tables", "skeleton", "detections", "keypoint_io", "pose_prior",
     "pose_fit", "matching", "person_tracks", "person_smoothing", "lift", "person_points",
-    "still_people", "people_stage", "picture_stage", "body_paths", "body_tables", "keypoint_bodies",
+    "still_people", "people_heads", "people_stage", "people_paths", "picture_stage", "body_paths", "body_tables", "keypoint_bodies",
     "body_model", "body_smpl", "body_limits", "body_pose", "body_descent", "body_evidence", "body_losses", "body_fit",
     "fitted_bodies",
     "patient", "patient_field", "patient_surface", "render_terms",

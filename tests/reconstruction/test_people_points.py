@@ -99,7 +99,7 @@ def test_moving_the_points_moves_the_body():
 
 def raw(number: int, joints_m: np.ndarray, views: int = 2) -> RawBody:
     covariance_m2 = np.tile(np.diag([0.02, 0.03, 0.04]) ** 2, (17, 1, 1))
-    return RawBody(number, joints_m, covariance_m2, np.full(17, views, np.uint8))
+    return RawBody(number, joints_m, covariance_m2, np.full(17, views, np.uint8), number + 40)
 
 
 def path_of(number: int, times_ns: np.ndarray, label: str = "person") -> TrackPath:
@@ -134,7 +134,7 @@ def test_tables_give_back_what_was_put_in():
     times_ns = np.arange(4, dtype=np.int64) * 100_000_000
     rows = [(int(time_ns), raw(number, figure(9 + number))) for time_ns in times_ns for number in (1, 2)]
     for (time_ns, body), (again_ns, again) in zip(rows, raw_bodies(raw_body_table(rows)), strict=True):
-        assert (time_ns, body.number) == (again_ns, again.number)
+        assert (time_ns, body.number, body.source) == (again_ns, again.number, again.source)
         np.testing.assert_array_equal(body.joints_m, again.joints_m)
         np.testing.assert_array_equal(body.covariance_m2, again.covariance_m2)
         np.testing.assert_array_equal(body.num_views, again.num_views)
@@ -241,25 +241,30 @@ def test_a_joint_is_seen_where_nothing_stands_before_it(rig):
     assert (INSIDE_M > 0).all()
 
 
+STEP_NS = 100_000_000
+
+
 def test_a_stage_that_goes_on_from_its_state_says_the_same(rig):
     bodies_m = [figure(13, (0.05 * k, 0.0)) for k in range(4)]
     surfaces = [{7: (surface(body_m, PLACES_M, 13), True)} for body_m in bodies_m]
-    whole, first = PeopleScene(PeopleConfig()), PeopleScene(PeopleConfig())
-    expected = [whole.observe(rig, found, lambda name: None) for found in surfaces[:2]]
-    whole.to_json()
-    expected += [whole.observe(rig, found, lambda name: None) for found in surfaces[2:]]
-    for found in surfaces[:2]:
-        first.observe(rig, found, lambda name: None)
-    second = PeopleScene(PeopleConfig())
+
+    def observe(scene: PeopleScene, instants: range) -> list[list[RawBody]]:
+        return [scene.observe(k * STEP_NS, rig, surfaces[k], lambda name: None) for k in instants]
+
+    whole, first, second = (PeopleScene(PeopleConfig()) for _ in range(3))
+    expected = observe(whole, range(4))
+    observe(first, range(2))
     second.restore(json.loads(json.dumps(first.to_json())))
-    for found, (body,) in zip(surfaces[2:], expected[2:], strict=True):
-        (again,) = second.observe(rig, found, lambda name: None)
+    for (again,), (body,) in zip(observe(second, range(2, 4)), expected[2:], strict=True):
+        assert (again.number, again.source) == (body.number, 7)
         np.testing.assert_array_equal(again.joints_m, body.joints_m)
         np.testing.assert_array_equal(again.covariance_m2, body.covariance_m2)
-    assert PeopleScene(PeopleConfig(estimator="none")).observe(rig, surfaces[0], lambda name: None) == []
+    assert PeopleScene(PeopleConfig(estimator="none")).observe(0, rig, surfaces[0], lambda name: None) == []
 
 
-def test_a_thing_without_a_head_and_a_wisp_get_no_body(rig):
+def test_a_wisp_and_the_lower_half_of_somebody_get_no_body(rig):
     points_m = surface(figure(14), PLACES_M, 14)
+    low = points_m[points_m[:, 2] < 1.1]
     scene = PeopleScene(PeopleConfig())
-    assert scene.observe(rig, {1: (points_m, False), 2: (points_m[:20], True)}, lambda name: None) == []
+    assert scene.observe(0, rig, {1: (low, False), 2: (points_m[:20] + 2, True)}, lambda name: None) == []
+    assert scene.observe(STEP_NS, rig, {}, lambda name: None) == []
