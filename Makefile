@@ -48,6 +48,9 @@ format: setup ## bring the layout in order
 
 bench: setup ## cost of start-up, decoding and each stage, fusion beside Open3D, scores on a simulated operation
 	@for bench in benchmarks/bench_pipeline.py benchmarks/bench_tsdf.py benchmarks/bench_scores.py benchmarks/bench_render.py benchmarks/bench_bodies.py benchmarks/bench_query.py benchmarks/bench_predicates.py; do OMP_NUM_THREADS=1 $(BIN)/python $$bench || exit 1; done
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_lift.py --people 5
+	@[ -z "$$ORTWIN_TEST_DATA" ] || OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_mvor.py
+	@[ -z "$$ORTWIN_TEST_DATA" ] || OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_pose2sim.py --every 20
 
 PEERS := $(CURDIR)/build/peers
 PEER_PACKAGES := motmetrics==1.4.0 trackeval==1.3.0
@@ -56,6 +59,9 @@ bench-peers: setup ## our metrics beside maintained references, which get an env
 	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install -q --disable-pip-version-check $(PEER_PACKAGES)
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_peers.py $(PEERS)/bin/python
+	@[ -x $(PEERS)-lift/bin/python ] || $(BIN)/python -m venv $(PEERS)-lift
+	@$(PEERS)-lift/bin/python -m pip install -q --disable-pip-version-check pose2sim==0.10.49
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_peers_lift.py $(PEERS)-lift/bin/python
 
 clean: ## remove what was built; the virtual environment stays
 	@rm -rf build dist demo *.egg-info .pytest_cache .ruff_cache .hypothesis
