@@ -16,6 +16,7 @@ import numpy as np
 from ..capture.arrays import RawDepthImage
 from ..capture.camera import Camera, CameraRig
 from ..capture.frame_reader import FrameReader
+from .figure_offsets import as_people_are
 from .people_heads import Head, HeadConfig, HeadTracker
 from .person_points import PointFitConfig, fit_points
 from .person_smoothing import SmoothingConfig
@@ -140,7 +141,8 @@ class PeopleScene:
         expected = walking(head.facing, head.velocity_m_s, self.config.walk_m_s)
         fit, head.facing = fit_points(points_m, head.top_m, self.config.fit, expected)
         source = int(np.bincount(moving.number[own]).argmax())
-        return RawBody(head.number, fit.joints_m, fit.covariance_m2, np.zeros(NUM_JOINTS, np.uint8), source)
+        joints_m, covariance_m2 = as_people_are(fit.joints_m, fit.covariance_m2)
+        return RawBody(head.number, joints_m, covariance_m2, np.zeros(NUM_JOINTS, np.uint8), source)
 
     def to_json(self) -> dict[str, Any]:
         """The working state as JSON values, so that a later run can go on exactly from here."""

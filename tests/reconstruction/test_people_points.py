@@ -11,6 +11,7 @@ from ortwin.capture.camera import Camera, CameraRig, Intrinsics
 from ortwin.capture.geometry import SE3, look_at
 from ortwin.reconstruction.body_paths import smooth_bodies
 from ortwin.reconstruction.body_tables import body_arrays, body_states, body_table, raw_bodies, raw_body_table
+from ortwin.reconstruction.figure_offsets import as_people_are
 from ortwin.reconstruction.moving_points import MovingPoints
 from ortwin.reconstruction.people_stage import INSIDE_M, PeopleConfig, PeopleScene, RawBody, count_views
 from ortwin.reconstruction.person_points import PointFitConfig, distance_to_body_m, fit_points
@@ -95,6 +96,18 @@ def test_moving_the_points_moves_the_body():
     there, _ = fit_points(points_m + step, top_of(truth) + step, FIT)
     # The voxels that thin the points begin at the lowest of them, so that rounding alone can tell the two apart.
     np.testing.assert_allclose(there.joints_m - step, here.joints_m, atol=0.02)
+
+
+def test_what_the_figure_errs_by_turns_with_it_and_is_the_same_on_both_sides():
+    joints_m, unit_m2 = figure(5), np.tile(np.eye(3) * 1e-4, (17, 1, 1))
+    turn = np.array([[np.cos(1.1), -np.sin(1.1), 0], [np.sin(1.1), np.cos(1.1), 0], [0, 0, 1]])
+    moved_m, spread_m2 = as_people_are(joints_m, unit_m2)
+    np.testing.assert_allclose(as_people_are(joints_m @ turn.T, unit_m2)[0], moved_m @ turn.T, atol=1e-9)
+    flip, sides = np.array([1, -1, 1]), [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
+    mirrored_m, _ = as_people_are((joints_m * flip)[sides], unit_m2)
+    np.testing.assert_allclose((mirrored_m * flip)[sides], moved_m, atol=1e-9)
+    assert np.linalg.norm(moved_m[11] - moved_m[12]) < np.linalg.norm(joints_m[11] - joints_m[12])
+    assert spread_m2[9, 0, 0] > spread_m2[7, 0, 0] > spread_m2[0, 0, 0]
 
 
 def raw(number: int, joints_m: np.ndarray, views: int = 2) -> RawBody:
