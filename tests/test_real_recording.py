@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import ortwin
+import pyarrow.compute as pc
 import pytest
 from ortwin.capture.overlap import overlap_residuals
 from ortwin.capture.static_view import static_view
@@ -23,6 +24,8 @@ from ortwin.reconstruction.state import Fixture, Visibility
 
 INTERVAL_NS = 200_000_000
 WHOLE_TO_BOTH = range(14, 18)  # the frames in which both cameras see the person from head to foot
+FEET_SEEN = (15, 16)  # the frames in which the measured surface of him reaches below 0.1 m
+ANKLE_M = 0.09  # an ankle above the sole
 
 
 def _json(*words: str | Path) -> dict[str, Any]:
@@ -175,3 +178,41 @@ def test_mesh_is_where_each_camera_saw_a_surface(real, camera_id):
 
 def test_twin_is_whole(real):
     assert _json("verify", real.path)
+
+
+def _body(path: Path) -> dict[int, np.ndarray]:
+    """Joints (17, 3) of the only body of a twin, by frame."""
+    rows = ortwin.open(path).bodies.to_pylist()
+    assert {row["track_id"] for row in rows} == {"person_1"}
+    return {row["time_ns"] // INTERVAL_NS: np.reshape(row["joints_m"], (17, 3)) for row in rows}
+
+
+def _check_body(joints_m: dict[int, np.ndarray]) -> None:
+    """One body whose legs and trunk are an adult's, and whose soles are at the floor where depth sees feet."""
+    paths = np.stack([joints_m[frame] for frame in sorted(joints_m)])
+    for begin, end, low_m, high_m in (
+        (11, 13, 0.35, 0.50), (12, 14, 0.35, 0.50), (13, 15, 0.34, 0.48), (14, 16, 0.34, 0.48), (5, 11, 0.42, 0.60),
+        (6, 12, 0.42, 0.60), (5, 7, 0.24, 0.36), (6, 8, 0.24, 0.36),
+    ):  # fmt: skip
+        length_m = np.linalg.norm(paths[:, begin] - paths[:, end], axis=1)
+        assert low_m < length_m.mean() < high_m
+        assert length_m.std() < 0.05
+    for frame in FEET_SEEN:
+        assert np.abs(joints_m[frame][15:17, 2] - ANKLE_M).max() < 0.05
+
+
+def test_one_body_stands_on_the_floor(real):
+    _check_body(_body(real.path))
+
+
+@pytest.mark.slow
+def test_a_network_that_sees_too_little_of_him_takes_nothing_away(real, test_data, tmp_path, monkeypatch):
+    """His head and shoulders are blurred, so that the network knows him at one or two frames only."""
+    monkeypatch.setenv("ORTWIN_MODELS", str(tmp_path / "models"))
+    _json("models", "add", test_data / "models" / "movenet_multipose.onnx")
+    out = tmp_path / "two.twin"
+    _json("build", real.recording.path, out, "--set", "people.estimator=onnx")
+    _check_body(_body(out))
+    seen = ortwin.open(out).archive.read_layer("people", "keypoints").filter(pc.field("camera_id") != "")
+    assert 0 < len(seen) < 12  # of 14 pictures with him in them
+    assert _json("verify", out)
