@@ -2,10 +2,10 @@
 
 A sensor whose pixel sees two surfaces answers with a depth between them. Such a return has next to no companion: the
 pixels around it lie before or behind it. A return of a real surface, even of a thin or slanted one, has companions
-along it. Each return within 5x5 pixels therefore speaks for or against: by how far away it is, and by how much nearer
-or farther it reads. What they say is added up as log-odds, with weights that a logistic regression found; see
-`_flying_weights`. (The edge tests of Sabov and Krueger 2008 and the vendors' filters compare depths along a line; a
-sum over 5x5 pixels survives noise, and what is before and what is behind count differently.)
+along it. Each return within 7x7 pixels therefore speaks for or against: by where it lies, and by how much nearer or
+farther it reads. What they say is weighed by a few units, which can know a line or a corner, and added up as log-odds;
+see `_flying_weights`. (The edge tests of Sabov and Krueger 2008 and the vendors' filters compare depths along a line; a
+sum over many pixels survives noise, and what is before and what is behind count differently.)
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class FlyingPixelConfig:
     sigmas: float = 4.0
     floor_m: float = 0.03
     most_alike: int = 2
-    least_evidence: float = 0.1
+    least_evidence: float = -0.45
     noise: DepthNoise = field(default_factory=DepthNoise)
 
 
@@ -48,7 +48,7 @@ def find_flying(depth_raw: RawDepthImage, unit_m: float, config: FlyingPixelConf
         config: see FlyingPixelConfig.
     """
     from ._flying_kernel import flying_returns
-    from ._flying_weights import EVIDENCE
+    from ._flying_weights import flying_network
 
     config = config or FlyingPixelConfig()
     if not config.enabled:
@@ -57,5 +57,5 @@ def find_flying(depth_raw: RawDepthImage, unit_m: float, config: FlyingPixelConf
     return flying_returns(
         depth_raw, np.float32(unit_m), np.float32(noise.constant_m), np.float32(noise.quadratic_per_m),
         np.float32(config.sigmas), np.float32(config.floor_m), config.most_alike, np.float32(config.least_evidence),
-        EVIDENCE,
+        *flying_network(),
     )  # fmt: skip

@@ -6,11 +6,14 @@ import itertools
 
 import numpy as np
 import pytest
-from ortwin.capture._flying_weights import EVIDENCE, MOST_STEPS
+from ortwin.capture._flying_kernel import MOST_ALIKE_AROUND
+from ortwin.capture._flying_weights import MOST_STEPS, flying_network
 from ortwin.capture.camera import Intrinsics
 from ortwin.capture.flying_pixels import FlyingPixelConfig, find_flying
 from ortwin.capture.noise import DepthNoise
 
+#: The eight around the middle of 7x7 pixels, row by row.
+BESIDE = [16, 17, 18, 23, 25, 30, 31, 32]
 LENS = Intrinsics(500.0, 500.0, 159.5, 119.5, 320, 240)
 
 
@@ -59,14 +62,29 @@ def test_an_empty_image_and_a_filter_turned_off() -> None:
     assert not find_flying(lonely, 0.001, FlyingPixelConfig(enabled=False)).any()
 
 
-def test_a_neighbour_of_the_same_depth_speaks_against_flying_and_one_before_or_behind_for_it() -> None:
-    """Beside a return: equal depth counts most against, and two gates nearer or farther count for."""
-    for down, right in ((1, 2), (3, 2), (2, 1), (2, 3)):
-        says = EVIDENCE[down, right, :-1]
-        same, two_gates = MOST_STEPS + 1, 9
-        assert says[same] == says.min() < 0
-        assert says[same - two_gates] > 0
-        assert says[same + two_gates] > 0
+def test_the_compiled_test_is_the_network_that_it_says() -> None:
+    """Against the same sums with numpy, one return after the other, edges of the image and holes included."""
+    rng = np.random.default_rng(11)
+    raw = _counts(rng.choice([1.4, 1.5, 1.6, 3.0], (40, 50)) + rng.uniform(-0.2, 0.2, (40, 50)), 11)
+    raw[rng.random(raw.shape) < 0.1] = 0
+    config, (table, bias, joined) = FlyingPixelConfig(), flying_network()
+    expected, padded = np.zeros(raw.shape, bool), np.pad(raw.astype(np.int64), 3)
+    for row, column in zip(*np.nonzero(raw), strict=True):
+        own = int(raw[row, column])
+        sigma_m = float(config.noise.sigma_m(np.array([own * 0.001]))[0])
+        gate = max(config.sigmas * sigma_m, config.floor_m) * 1000
+        around = padded[row : row + 7, column : column + 7].ravel()
+        alike = np.abs(around - own) < gate
+        if alike[[17, 23, 25, 31]].sum() > config.most_alike or alike[BESIDE].sum() > MOST_ALIKE_AROUND:
+            continue
+        place = np.clip(np.floor((around - own) * 4 / gate), -MOST_STEPS - 1, MOST_STEPS).astype(int) + MOST_STEPS + 1
+        place[around == 0] = table.shape[1] - 1
+        total = np.maximum(table[np.arange(48), np.delete(place, 24)].sum(axis=0) + bias, 0) @ joined[:-1] + joined[-1]
+        expected[row, column] = total > config.least_evidence and (np.abs(around[around > 0] - own) > gate).any()
+    found = find_flying(raw, 0.001)
+    assert 0.1 < expected[raw > 0].mean() < 0.9
+    # A difference on the border between two quarter gates may be counted to either.
+    assert (found != expected).mean() < 0.005
 
 
 def test_more_evidence_takes_fewer_returns_away() -> None:
