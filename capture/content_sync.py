@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from .arrays import Times
 from .clock import ClockModel, ClockPiece
-from .clock_faults import GAP_STEPS, ClockFinding, ScreenedStamps, screen_stamps, silences
+from .clock_faults import GAP_STEPS, ClockFinding, screen_stamps, silences
 from .content_clock import ContentFit, Series, coarse_lag, fit_content, moves_alike, series_of
 from .content_jumps import jump_at
 from .errors import InputError
 from .motion_energy import MotionEnergy, motion_energy
+from .own_time import OwnTime
+from .surface_sync import Watch, clocks_from_surfaces
 
 if TYPE_CHECKING:
     from .storage import StoredRecording
@@ -24,27 +26,6 @@ DELAY_SIGMA_S = 0.005
 MOST_LAG_S = 600.0
 SHORTEST_S = 20.0
 Stamps = Mapping[str, tuple[Times, Times]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OwnTime:
-    """The own time of a camera's true frames, s, running on through restarts; `jumps` by position are taken out."""
-
-    screened: ScreenedStamps
-    device_ns: Times
-    jumps: tuple[tuple[int, float], ...] = ()
-
-    @property
-    def seconds(self) -> np.ndarray:
-        """(k,) of the kept frames, from 0."""
-        kept = self.screened.kept
-        steps = np.diff(self.device_ns[kept]) * 1e-9
-        for position, size_s in self.jumps:
-            steps[np.searchsorted(kept, position) - 1] -= size_s
-        for position in self.screened.restarts:
-            if all(position != other for other, _ in self.jumps):
-                steps[np.searchsorted(kept, position) - 1] = self.screened.interval_ns * 1e-9
-        return np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def energies_of(
@@ -59,13 +40,14 @@ def energies_of(
 
 
 def content_clocks(
-    stamps: Stamps, energies: Mapping[str, MotionEnergy]
+    stamps: Stamps, energies: Mapping[str, MotionEnergy], watch: Watch | None = None
 ) -> tuple[dict[str, ClockModel], list[ClockFinding], ContentFit | None]:
     """Clocks from the device's stamps and what the cameras saw.
 
     Args:
         stamps: by camera, (t,) device and host stamps in stored order; those of the host are not looked at.
         energies: by camera.
+        watch: lets surfaces be compared where it is known where the cameras stand; far surer than how much moves.
 
     Returns:
         The clocks of the cameras that could be linked, what was found, and the fit; None where nothing links them.
@@ -74,7 +56,10 @@ def content_clocks(
     series = _series(own, energies)
     start_s = _linked(series)
     findings: list[ClockFinding] = []
-    if len(start_s) > 1:
+    surfaces = None if watch is None else clocks_from_surfaces(own, _linked(series, sure=False), watch)
+    if surfaces is not None and len(surfaces[0].names) < len(start_s):
+        surfaces = None
+    if len(start_s) > 1 and surfaces is None:
         series = {name: series[name] for name in start_s}
         for name in series:
             own[name] = _with_jumps(name, own[name], series, start_s)
@@ -82,7 +67,9 @@ def content_clocks(
         start_s = _linked(series)
         series = {n: s for n, s in series.items() if n in start_s}
     fit = None
-    for _ in range(2 if len(start_s) > 1 else 0):
+    if surfaces is not None:
+        fit, own = surfaces
+    for _ in range(2 if len(start_s) > 1 and surfaces is None else 0):
         fit = fit_content(series, start_s, {n: _jump_times(own[n]) for n in series})
         own = {**own, **{n: _refined(own[n], fit.jump_s[n]) for n in fit.names}}
         series = {n: s for n, s in _series(own, energies).items() if n in fit.names}
@@ -149,12 +136,15 @@ def _interval_s(device_ns: Times) -> float:
     return float(np.median(steps[steps > 0])) * 1e-9
 
 
-def _linked(series: Mapping[str, Series]) -> dict[str, float]:
-    """Common minus own time, s, of the largest group of cameras that see the same move; along the best links."""
+def _linked(series: Mapping[str, Series], *, sure: bool = True) -> dict[str, float]:
+    """Common minus own time, s, of the largest group of cameras that see the same move; along the best links.
+
+    Links that are not sure are guesses, for whoever can tell that they are false.
+    """
     links = []
     for one, two in combinations(series, 2):
         lag_s, score = coarse_lag(series[one], series[two], MOST_LAG_S, SHORTEST_S)
-        if score > 0 and moves_alike(series[one], series[two], lag_s):
+        if score > 0 and (not sure or moves_alike(series[one], series[two], lag_s)):
             links.append((score, one, two, lag_s))
     groups = {name: {name: 0.0} for name in series}
     for _, one, two, lag_s in sorted(links, reverse=True):

@@ -20,6 +20,7 @@ from .host_report import ClockReport, host_report
 from .motion_energy import MotionEnergy
 from .segments import write_top_files
 from .storage import NO_TIME, StoredRecording
+from .surface_sync import watch_of
 
 LEAST_SURE_S = 0.03
 
@@ -62,7 +63,8 @@ def find_clocks(
     progress("comparing what moves", 0.0)
     if source == ClockSource.BOTH and report.source == "host":
         return _both(report, stamps, energies)
-    clocks, findings, fit = content_clocks(stamps, energies)
+    watch = watch_of(recording, lambda share: progress("comparing surfaces", share))
+    clocks, findings, fit = content_clocks(stamps, energies, watch)
     sigma_ms = {name: 1e-6 * _rms_sigma_ns(clock, stamps[name][0]) for name, clock in clocks.items()}
     if fit is None or not _sure(fit, sigma_ms):
         if source == ClockSource.CONTENT:
