@@ -24,7 +24,7 @@ FREEDOM, NUM_STEPS, LARGEST_STEP_S = 4.0, 30, 0.04
 LEAST_CELLS = 10
 USUAL_SQUARE = 0.4549
 #: What windows of time agree on though it is false: on the whole, and, from one end to the other, of a rate.
-SYSTEMATIC_S = 0.002
+SYSTEMATIC_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, eq=False)

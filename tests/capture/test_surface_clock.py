@@ -60,7 +60,7 @@ def test_offsets_and_rates_are_within_what_is_claimed(seed):
     fit = fit_surfaces(views, {})
     assert fit is not None and set(fit.names) == set(EYES_M) and not fit.jumps
     sigma = np.sqrt(np.diag(fit.covariance))
-    assert sigma[1:3].max() < 0.003
+    assert sigma[1:3].max() < 0.01
     away_s = 1e-6 * np.array([ppm[n] for n in fit.names]) * (fit.middle_s - SECONDS / 2)
     error_s = fit.late_s - np.array([late_s[n] for n in fit.names]) - away_s
     assert (np.abs(error_s - error_s[0])[1:] < TOLERANCE_S).all()
