@@ -11,6 +11,7 @@ a recorded surface is in the picture within two pixels, it is left out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,45 @@ class FlyingPixelScores:
     num_frames: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedFrame:
+    """A depth frame beside the truth of its moment.
+
+    Args:
+        camera: where it truly stands.
+        index: of the frame, from 0.
+        depth_raw: (h, w) uint16 counts, 0 = no return.
+        judged: (h, w) bool, the returns of which the truth knows every surface that they could be of.
+        scene: all true surfaces, world.
+    """
+
+    camera: Camera
+    index: int
+    depth_raw: np.ndarray
+    judged: np.ndarray
+    scene: o3d.t.geometry.RaycastingScene
+
+    @property
+    def depth_m(self) -> np.ndarray:
+        """(h, w) float32 metres along the axis, 0 = no return."""
+        return self.depth_raw * np.float32(self.camera.depth_unit_m)
+
+
+def judged_frames(recording: StoredRecording, truth: Truth) -> Iterator[JudgedFrame]:
+    """At most 12 frames per camera, evenly spread, that are whole and lie near enough to an instant of the truth."""
+    for camera_id, index, position, instant in _frames(recording, truth):
+        owner = truth.foreground(camera_id, index)
+        try:
+            depth_raw = recording.depth_raw(camera_id, position)
+        except InputError:  # a damaged frame cannot be judged
+            continue
+        if owner is None or depth_raw is None:
+            continue
+        camera = recording.cameras[camera_id].placed((truth.poses or {})[camera_id])
+        judged = (depth_raw > 0) & ~near_owners(owner, _without_surface(truth, instant, owner))
+        yield JudgedFrame(camera, index, depth_raw, judged, raycasting_scene(true_surfaces(truth, instant)))
+
+
 def score_flying_pixels(
     flying: MaskReader, recording: StoredRecording, truth: Truth, noise: DepthNoise | None = None
 ) -> FlyingPixelScores | None:
@@ -67,21 +107,13 @@ def score_flying_pixels(
     if truth.room_vertices_m is None or truth.poses is None or truth.clocks is None or truth.folder is None:
         return None
     counts, num_frames, num_judged = np.zeros(3, np.int64), 0, 0
-    for camera_id, index, position, instant in _frames(recording, truth):
-        called, owner = flying(camera_id, index), truth.foreground(camera_id, index)
-        try:
-            depth_raw = recording.depth_raw(camera_id, position)
-        except InputError:  # a damaged frame cannot be judged
+    for frame in judged_frames(recording, truth):
+        called = flying(frame.camera.camera_id, frame.index)
+        if called is None:
             continue
-        if called is None or owner is None or depth_raw is None:
-            continue
-        camera = recording.cameras[camera_id].placed(truth.poses[camera_id])
-        depth_m = depth_raw * np.float32(camera.depth_unit_m)
-        scene = raycasting_scene(true_surfaces(truth, instant))
-        judged = (depth_m > 0) & ~near_owners(owner, _without_surface(truth, instant, owner))
-        flies = flying_pixels(depth_m, camera, scene, noise or DepthNoise()) & judged
-        counts += overlap((called > 0) & judged, flies, f"{camera_id}, frame {index}")
-        num_judged += int(judged.sum())
+        flies = flying_pixels(frame.depth_m, frame.camera, frame.scene, noise or DepthNoise()) & frame.judged
+        counts += overlap((called > 0) & frame.judged, flies, f"{frame.camera.camera_id}, frame {frame.index}")
+        num_judged += int(frame.judged.sum())
         num_frames += 1
     if not num_judged:
         return None
