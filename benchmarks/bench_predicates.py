@@ -38,6 +38,8 @@ LATEST = Path(__file__).with_name("latest.json")
 SCENARIOS = ("knee_replacement", "pedicle_screw", "turnover", "busy")
 FACTORS = (1.0, 0.8, 1.2)
 INSTANTS, SEED, STEP_NS = 2000, 20_261_126, 100_000_000
+#: As many points as a build with 2.5 cm voxels has of somebody whom cameras see from all sides, and of a tool.
+POINTS_OF_PERSON, POINTS_OF_TOOL = 1500, 100
 BLIND_FROM_NS = 5_000_000_000
 
 
@@ -60,7 +62,7 @@ def cost() -> dict[str, float]:
 
 
 def walking_scene(count: int) -> SceneWindow:
-    """Six people who circle about a patient, three with tools, each unseen now and then; boxes for surfaces."""
+    """Six people about a patient, three with tools, each unseen now and then; surfaces of points that may touch."""
     rng = np.random.default_rng(SEED)
     people = ["patient", *(f"person_{number}" for number in range(1, 7))]
     tools = ["saw_1", "drill_1", "cloth_1"]
@@ -76,17 +78,21 @@ def walking_scene(count: int) -> SceneWindow:
         Entity("room", "zone", "zone"),
     )
     seconds = np.arange(count)[:, None] * STEP_NS * 1e-9
-    turn_rad = rng.uniform(0, 6.28, len(people)) + seconds * rng.uniform(0.1, 0.4, len(people))
-    reach_m = rng.uniform(0.6, 2.2, len(people))
-    walk_m = np.stack([reach_m * np.cos(turn_rad), reach_m * np.sin(turn_rad)], axis=-1)
+    place_rad = np.arange(len(people)) * 2 * np.pi / 6
+    turn_rad = rng.uniform(0, 6.28, len(people)) + seconds * rng.uniform(0.2, 0.8, len(people))
+    walk_m = np.stack(
+        [1.1 * np.cos(place_rad) + 0.3 * np.cos(turn_rad), 1.1 * np.sin(place_rad) + 0.3 * np.sin(turn_rad)], axis=-1
+    )
     walk_m[:, 0] = 0.0
     joints_m = np.zeros((count, len(people), len(JOINT), 3))
     joints_m[..., :2] = walk_m[:, :, None] + rng.uniform(-0.25, 0.25, (len(JOINT), 2))
     joints_m[..., 2] = np.linspace(1.7, 0.1, len(JOINT))
+    joints_m[:, 0, :, 2] = 1.0
     hand = JOINT["right_wrist"]
     center_m, extent_m = (np.full((count, len(entities), 3), np.nan) for _ in range(2))
     center_m[:, : len(people), :2], center_m[:, : len(people), 2] = walk_m, 0.85
     extent_m[:, : len(people)] = (0.5, 0.5, 1.7)
+    center_m[:, 0, 2], extent_m[:, 0] = 1.05, (1.7, 0.5, 0.3)
     paths = {}
     for place, _ in enumerate(tools):
         path_m = joints_m[:, 1 + place, hand]
@@ -95,15 +101,25 @@ def walking_scene(count: int) -> SceneWindow:
         rotation = np.broadcast_to(np.eye(3), (count, 3, 3))
         paths[number] = ToolPath(rotation, path_m, np.full(3, -0.05), np.full(3, 0.05), np.array([0.15, 0, 0]))
     moving = len(people) + len(tools)
+    skins_m = [_skin(rng, POINTS_OF_PERSON if place < len(people) else POINTS_OF_TOOL) for place in range(moving)]
     seen = np.sin(seconds * rng.uniform(0.2, 0.6, len(entities)) + rng.uniform(0, 6.28, len(entities))) > -0.95
     outline_m = np.array([[-4, -4], [4, -4], [4, 4], [-4, 4.0]])
     return SceneWindow(
         np.arange(count, dtype=np.int64) * STEP_NS, entities, center_m, extent_m, np.zeros_like(center_m),
         np.zeros(center_m.shape[:2]), np.isfinite(center_m[..., 0]), seen,
         {moving + place: box for place, box in enumerate(boxes.values())},
-        {moving + len(boxes): Zone("room", outline_m)}, bodies={n: joints_m[:, n] for n in range(len(people))},
+        {moving + len(boxes): Zone("room", outline_m)},
+        lambda time, entity: skins_m[entity] * extent_m[time, entity] + center_m[time, entity],
+        bodies={n: joints_m[:, n] for n in range(len(people))},
         tools=paths,
     )  # fmt: skip
+
+
+def _skin(rng: np.random.Generator, count: int) -> np.ndarray:
+    """(n, 3) points on an upright tube of height and width 1 about the origin, rough by 2 %."""
+    turn_rad, height = rng.uniform(0, 2 * np.pi, count), rng.uniform(-0.48, 0.48, count)
+    skin = np.stack([0.48 * np.cos(turn_rad), 0.48 * np.sin(turn_rad), height], axis=1)
+    return skin + rng.uniform(-0.02, 0.02, skin.shape)
 
 
 def truths(folder: Path, seeds: list[int]) -> Iterator[tuple[str, Truth]]:

@@ -196,21 +196,24 @@ class GraphBuilder:
         evidence: Mapping[str, np.ndarray],
     ) -> None:
         times_ns, num_times = features.times_ns, len(features.times_ns)
-        sums = {name: _RunningSums(values) for name, values in evidence.items()}
-        scores = _RunningSums(np.where(np.isnan(score), 0.5, score))
-        num_observed = np.concatenate([np.zeros((1, len(columns)), np.int64), np.cumsum(features.observed, axis=0)])
-        for place, begin, end in zip(*(part.tolist() for part in find_runs(states)), strict=True):
+        place, begin, end = find_runs(states)
+        sums = {name: _sums_of_runs(values, place, begin, end) for name, values in evidence.items()}
+        scores = _sums_of_runs(np.where(np.isnan(score), 0.5, score), place, begin, end).total
+        seen = _number_of_runs(features.observed, place, begin, end)
+        numbers = zip(
+            states[begin, place].tolist(), place.tolist(), begin.tolist(), end.tolist(), times_ns[begin].tolist(),
+            times_ns[np.minimum(end, num_times - 1)].tolist(), seen.tolist(), scores.tolist(), strict=True,
+        )  # fmt: skip
+        for number, (state, column, first, last, begin_ns, end_ns, num_seen, total) in enumerate(numbers):
             run = Run(
-                int(states[begin, place]), self._num_instants + begin, self._num_instants + end, int(times_ns[begin]),
-                int(times_ns[min(end, num_times - 1)]), end - begin,
-                int(num_observed[end, place] - num_observed[begin, place]), scores.over(place, begin, end)[1],
-                {name: entry for name, each in sums.items() if (entry := each.over(place, begin, end))[0]},
+                state, self._num_instants + first, self._num_instants + last, begin_ns, end_ns, last - first, num_seen,
+                total, {name: entry for name, each in sums.items() if (entry := each.row(number))[0]},
             )  # fmt: skip
-            runs = columns[place].runs
-            if begin == 0 and runs and runs[-1].end_index == self._num_instants and runs[-1].state == run.state:
+            runs = columns[column].runs
+            if first == 0 and runs and runs[-1].end_index == self._num_instants and runs[-1].state == run.state:
                 run = runs.pop().joined(run)
             runs.append(run)
-            if end == num_times:
+            if last == num_times:
                 self._under_way.append(run)
 
 
@@ -260,25 +263,37 @@ def _whole(values: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(values, -LARGEST_MEASURE, LARGEST_MEASURE) * FRACTION).astype(np.int64)
 
 
-class _RunningSums:
-    """Values (T, C) as whole multiples of 1 / FRACTION, added up from the first instant on; only finite ones count.
+class _RunSums(NamedTuple):
+    """Of the finite values of each run, as whole multiples of 1 / FRACTION: how many, their sum, and the least."""
 
-    Args:
-        values: (T, C).
-    """
+    number: list[int]
+    total: np.ndarray
+    least: list[int]
 
-    def __init__(self, values: np.ndarray) -> None:
-        finite = np.isfinite(values)
-        self._wholes = np.where(finite, _whole(np.where(finite, values, 0.0)), NO_VALUE)
-        nothing = np.zeros((1, values.shape[1]), np.int64)
-        self._number = np.concatenate([nothing, np.cumsum(finite, axis=0)])
-        self._total = np.concatenate([nothing, np.cumsum(np.where(finite, self._wholes, 0), axis=0)])
+    def row(self, run: int) -> tuple[int, int, int]:
+        """Those of one run; the least is 0 of none."""
+        number = self.number[run]
+        return number, int(self.total[run]), self.least[run] if number else 0
 
-    def over(self, column: int, begin: int, end: int) -> tuple[int, int, int]:
-        """(number, sum, smallest) of the finite values of a column over the instants [begin, end)."""
-        number = int(self._number[end, column] - self._number[begin, column])
-        total = int(self._total[end, column] - self._total[begin, column])
-        return number, total, int(self._wholes[begin:end, column].min()) if number else 0
+
+def _sums_of_runs(values: np.ndarray, column: np.ndarray, begin: np.ndarray, end: np.ndarray) -> _RunSums:
+    """Over the instants [begin, end) of some columns of values (T, C)."""
+    finite = np.isfinite(values)
+    wholes = np.where(finite, _whole(np.where(finite, values, 0.0)), NO_VALUE)
+    nothing = np.zeros((1, values.shape[1]), np.int64)
+    total = np.concatenate([nothing, np.cumsum(np.where(finite, wholes, 0), axis=0)])
+    by_column = np.concatenate([wholes.T, np.full((values.shape[1], 1), NO_VALUE)], axis=1)
+    edges = np.stack([begin, end], axis=1) + (column * by_column.shape[1])[:, None]
+    least = np.minimum.reduceat(by_column.ravel(), edges.ravel())[::2] if len(column) else np.zeros(0, np.int64)
+    return _RunSums(
+        _number_of_runs(finite, column, begin, end).tolist(), total[end, column] - total[begin, column], least.tolist()
+    )  # fmt: skip
+
+
+def _number_of_runs(mask: np.ndarray, column: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """(R,) how often a mask (T, C) is set within each run."""
+    count = np.concatenate([np.zeros((1, mask.shape[1]), np.int64), np.cumsum(mask, axis=0)])
+    return count[end, column] - count[begin, column]
 
 
 def _interval(key: _Key, run: Run) -> Interval:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,14 +19,31 @@ TAKEN_M = 0.06
 SIGHTS = ("subject_observed", "object_observed")
 LENGTHS = ("gap_m", "center_distance_m", "away_m", "palm_m", "free_hand_m", "free_hands_m", "help_m")
 """Measures that may be so much less where the two stand so much nearer."""
+FIXED = ("times_ns", "entities", "subject_index", "object_index", "bodies", "tools", "has_tips")
+Changes = dict[str, Callable[[Any], Any]]
 
 
 def _blank() -> np.ndarray:
     return np.zeros(0)
 
 
+class _Derived:
+    """Fields that are derived when they are first read, by a function from their names."""
+
+    __slots__ = ("_derive",)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in self.__slots__:
+                raise AttributeError(f"pair features have no '{name}'")
+            value = self._derive(name)
+            object.__setattr__(self, name, value)
+            return value
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class PairFeatures:
+class PairFeatures(_Derived):
     """Measures of P ordered pairs at T instants. Float64; NaN where a pair is absent or a measure has no meaning.
 
     What is left out is NaN everywhere.
@@ -35,7 +52,7 @@ class PairFeatures:
         times_ns: (T,) int64, rig clock.
         entities: the entities that the pairs number.
         subject_index, object_index: (P,) entity numbers. Subjects move; two moving things are a pair both ways.
-        gap_m: (T, P) smallest distance of the surfaces, 0 where they meet; a bound from below where it exceeds 1.5 m.
+        gap_m: (T, P) smallest distance of the surfaces, 0 where they meet; a bound from below where it exceeds 1.0 m.
         gap_sigma_m: (T, P) its standard deviation.
         center_distance_m: (T, P) between the box centres; not for zones.
         relative_speed_m_s: (T, P) length of the difference of the velocities.
@@ -146,28 +163,19 @@ class PairFeatures:
     def select(self, columns: np.ndarray) -> PairFeatures:
         """The same window with some of the pairs only: (P,) bool, or pair numbers."""
         subject, other = self.subject_index[columns], self.object_index[columns]
-        return replace(self, subject_index=subject, object_index=other, **self._each(lambda array: array[:, columns]))
+        return self._derived(
+            _of_arrays(lambda array: array[:, columns]), subject_index=subject, object_index=other
+        )  # fmt: skip
 
     def between(self, first: int, last: int) -> PairFeatures:
         """The instants number `first` up to and without `last`."""
-        return replace(self, times_ns=self.times_ns[first:last], **self._each(lambda array: array[first:last]))
+        return self._derived(_of_arrays(lambda array: array[first:last]), times_ns=self.times_ns[first:last])
 
     def scaled(self, factor: float, but: Collection[str] = ()) -> PairFeatures:
         """All measures times a factor, except those named, and who is there and seen."""
         skip = {*but, "present", "observed", *SIGHTS}
-        arrays = self._each(lambda array: array * factor if array.dtype != bool else array)
-        return replace(self, **{name: array for name, array in arrays.items() if name not in skip})
-
-    def _each(self, change: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
-        """Every (T, P) measure, changed alike."""
-        skip = ("times_ns", "subject_index", "object_index")
-        arrays = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in skip}
-        changed: dict[str, Any] = {
-            name: change(array) for name, array in arrays.items() if isinstance(array, np.ndarray)
-        }
-        for name in ("work_m", "could_be_m"):
-            changed[name] = {action: change(array) for action, array in getattr(self, name).items()}
-        return changed
+        times = _of_arrays(lambda array: array * factor)
+        return self._derived(lambda name, value: value if name in skip else times(name, value))
 
     def loosened(self, reach_m: np.ndarray) -> PairFeatures:
         """What could be measured at best if the two stood up to `reach_m` (T, P) elsewhere: nearer, deeper, on top.
@@ -176,50 +184,68 @@ class PairFeatures:
         """
         free = np.asarray(reach_m) > 0.0
         turned = free & ~self.subject_observed
-        return replace(
-            self._shifted(-np.asarray(reach_m)),
-            bearing_rad=np.where(free, 0.0, self.bearing_rad),
-            trunk_rad=np.where(turned, np.pi / 2, self.trunk_rad),
-            approach_m_s=np.where(free, np.where(turned, FASTEST_M_S, self.stride_m_s), self.approach_m_s),
-            slip_m_s=np.where(free, 0.0, self.slip_m_s),
-            others_m=np.where(free, np.where(self.others_m <= TAKEN_M, -FASTEST_M_S, np.inf), self.others_m),
-            thing_m_s=np.where(free & ~self.object_observed, FASTEST_M_S, self.thing_m_s),
-            rest_m=np.where(free & ~self.object_observed, np.inf, self.rest_m),
-            stir_m_s=np.where(free, FASTEST_M_S, self.stir_m_s),
-            stride_m_s=np.where(free, 0.0, self.stride_m_s),
-            help_m=np.where(free, 0.0, self.help_m),
-            free_hand_m=np.where(free, 0.0, self.free_hand_m),
-            free_hands_m=np.where(free, 0.0, self.free_hands_m),
-            rival_m=np.where(free, np.inf, self.rival_m),
-            work_m={action: np.where(free, self.could_be_m[action], array) for action, array in self.work_m.items()},
-        )
+        lost = free & ~self.object_observed
+        changes: Changes = {
+            **self._shifts(-np.asarray(reach_m)),
+            "bearing_rad": lambda array: np.where(free, 0.0, array),
+            "trunk_rad": lambda array: np.where(turned, np.pi / 2, array),
+            "approach_m_s": lambda array: np.where(free, np.where(turned, FASTEST_M_S, self.stride_m_s), array),
+            "slip_m_s": lambda array: np.where(free, 0.0, array),
+            "others_m": lambda array: np.where(free, np.where(array <= TAKEN_M, -FASTEST_M_S, np.inf), array),
+            "thing_m_s": lambda array: np.where(lost, FASTEST_M_S, array),
+            "rest_m": lambda array: np.where(lost, np.inf, array),
+            "stir_m_s": lambda array: np.where(free, FASTEST_M_S, array),
+            "stride_m_s": lambda array: np.where(free, 0.0, array),
+            "help_m": lambda array: np.where(free, 0.0, array),
+            "free_hand_m": lambda array: np.where(free, 0.0, array),
+            "free_hands_m": lambda array: np.where(free, 0.0, array),
+            "rival_m": lambda array: np.where(free, np.inf, array),
+            "work_m": lambda work_m: {
+                action: np.where(free, self.could_be_m[action], array) for action, array in work_m.items()
+            },
+        }
+        return self._derived(lambda name, value: changes[name](value) if name in changes else value)
 
     def tightened(self, reach_m: np.ndarray) -> PairFeatures:
         """What could be measured at worst if the two stood up to `reach_m` (T, P) elsewhere."""
         free = np.asarray(reach_m) > 0.0
-        return replace(
-            self._shifted(np.asarray(reach_m)),
-            bearing_rad=np.where(free, np.pi, self.bearing_rad),
-            approach_m_s=np.where(free, 0.0, self.approach_m_s),
-            slip_m_s=np.where(free, FASTEST_M_S, self.slip_m_s),
-            stir_m_s=np.where(free, 0.0, self.stir_m_s),
-            help_m=np.where(free, np.inf, self.help_m),
-            free_hand_m=np.where(free, np.inf, self.free_hand_m),
-            free_hands_m=np.where(free, np.inf, self.free_hands_m),
-            others_m=np.where(free, -np.inf, self.others_m),
-            work_m={action: np.where(free, np.inf, array) for action, array in self.work_m.items()},
-        )
+        changes: Changes = {
+            **self._shifts(np.asarray(reach_m)),
+            "bearing_rad": lambda array: np.where(free, np.pi, array),
+            "approach_m_s": lambda array: np.where(free, 0.0, array),
+            "slip_m_s": lambda array: np.where(free, FASTEST_M_S, array),
+            "stir_m_s": lambda array: np.where(free, 0.0, array),
+            "help_m": lambda array: np.where(free, np.inf, array),
+            "free_hand_m": lambda array: np.where(free, np.inf, array),
+            "free_hands_m": lambda array: np.where(free, np.inf, array),
+            "others_m": lambda array: np.where(free, -np.inf, array),
+            "work_m": lambda work_m: {action: np.where(free, np.inf, array) for action, array in work_m.items()},
+        }
+        return self._derived(lambda name, value: changes[name](value) if name in changes else value)
 
-    def _shifted(self, away_m: np.ndarray) -> PairFeatures:
-        footprint = self.footprint_share - away_m * self.footprint_slope_per_m
-        inside = self.inside_share - away_m * self.inside_slope_per_m
-        changed = {name: np.maximum(getattr(self, name) + away_m, 0.0) for name in LENGTHS}
-        return replace(
-            self,
-            gap_sigma_m=np.zeros_like(self.gap_sigma_m),
-            bottom_m=np.maximum(np.abs(self.bottom_m) + away_m, 0.0),
-            footprint_share=np.clip(footprint, 0.0, 1.0),
-            inside_share=np.clip(inside, 0.0, 1.0),
-            depth_m=self.depth_m - away_m,
-            **changed,
-        )
+    def _shifts(self, away_m: np.ndarray) -> Changes:
+        return {
+            **{name: lambda array: np.maximum(array + away_m, 0.0) for name in LENGTHS},
+            "gap_sigma_m": np.zeros_like,
+            "bottom_m": lambda array: np.maximum(np.abs(array) + away_m, 0.0),
+            "footprint_share": lambda array: np.clip(array - away_m * self.footprint_slope_per_m, 0.0, 1.0),
+            "inside_share": lambda array: np.clip(array - away_m * self.inside_slope_per_m, 0.0, 1.0),
+            "depth_m": lambda array: array - away_m,
+        }
+
+    def _derived(self, change: Callable[[str, Any], Any], **given: np.ndarray) -> PairFeatures:
+        """The same with each measure changed when it is first read: a predicate reads a few of them only."""
+        derived = object.__new__(PairFeatures)
+        for name in FIXED:
+            object.__setattr__(derived, name, given.get(name, getattr(self, name)))
+        object.__setattr__(derived, "_derive", lambda name: change(name, getattr(self, name)))
+        return derived
+
+
+def _of_arrays(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[str, Any], Any]:
+    """A change of every (T, P) measure alike, those by action among them."""
+
+    def changed(name: str, value: Any) -> Any:
+        return change(value) if isinstance(value, np.ndarray) else {key: change(array) for key, array in value.items()}
+
+    return changed

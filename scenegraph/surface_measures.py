@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from ..reconstruction.state import OrientedBox
-from .gaps import Cloud, cloud_to_box_m, cloud_to_cloud_m
+from .gaps import Surfaces, box_skin_m
 from .scene_window import SceneWindow
 from .vocabulary import CONTAINERS, FIXTURE, TRACK, symmetric_order
 
 #: Beyond this distance of the bounding boxes their distance itself is stored as the gap: a bound from below.
-EXACT_GAP_WITHIN_M = 1.5
+EXACT_GAP_WITHIN_M = 1.0
 #: The same for single points.
 EXACT_PROBE_WITHIN_M = 0.4
-#: By how much a gap may well have grown since an instant ago; a guess that makes the search short.
-NEWS_M = 0.05
+#: About so many surfaces are held at a time.
+MOST_SURFACES = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +50,8 @@ def measure_surfaces(
 ) -> SurfaceMeasures:
     """Measure all pairs.
 
+    Bounding boxes tell which surfaces come near each other at all; only these are fetched, some instants at a time.
+
     Args:
         window: the scene.
         boxes: of its measured instants.
@@ -60,64 +63,100 @@ def measure_surfaces(
     apart = apart - (boxes.extent_m[:, subject] + boxes.extent_m[:, other]) / 2
     gap_m = np.where(present, np.linalg.norm(np.maximum(apart, 0.0), axis=-1), np.nan)
     once, mirror = _asked_once(window, subject, other)
-    exact = once & (gap_m <= EXACT_GAP_WITHIN_M)
     holds_others = np.array([_may_hold(window, index) for index in range(len(window.entities))], dtype=bool)
     inside_share = np.where(present & holds_others[other], 0.0, np.nan)
-    entered = holds_others[other] & (apart < 0.0).all(axis=-1)
     probe_m = {index: _box_distance_m(boxes, index, points) for index, points in probes_m.items()}
-    near = {index: distance <= EXACT_PROBE_WITHIN_M for index, distance in probe_m.items()}
-    first, clouds = window.context[0], _Clouds(window, boxes)
-    known: dict[int, tuple[Cloud, Cloud | None, float]] = {}
-    for time in range(len(gap_m)):
-        clouds.go_to(time, first + time)
-        for column in np.flatnonzero(exact[time]).tolist():
-            a, b = int(subject[column]), int(other[column])
-            mine, theirs = clouds[a], None if b in window.boxes else clouds[b]
-            before = known.get(column)
-            if before is None or before[0] is not mine or before[1] is not theirs:
-                guess_m = np.inf if before is None else before[2] + NEWS_M
-                if theirs is None:
-                    gap = cloud_to_box_m(mine, window.boxes[b], window.exact)
-                else:
-                    gap = cloud_to_cloud_m(mine, theirs, guess_m, window.exact)
-                known[column] = mine, theirs, gap
-            gap_m[time, [column, mirror.get(column, column)]] = known[column][2]
-        for column in np.flatnonzero(entered[time]).tolist():
-            box = _solid_box(window, int(other[column]), first + time)
-            if box is not None:
-                points_m = clouds[int(subject[column])].points_m
-                inside_share[time, column] = box.contains(points_m).mean()
-        for index, mask in near.items():
-            if mask[time].any():
-                probe_m[index][time, mask[time]] = clouds[index].distances_m(probes_m[index][time, mask[time]])
+    near = once & (gap_m <= EXACT_GAP_WITHIN_M)
+    entered = holds_others[other] & (apart < 0.0).all(axis=-1)
+    close = {index: distance <= EXACT_PROBE_WITHIN_M for index, distance in probe_m.items()}
+    asked = _asked(window, subject, other, near, entered, close)
+    for part in _parts(asked):
+        surfaces = _Part(window, boxes, asked, part)
+        surfaces.fill_gaps(gap_m[part], near[part], subject, other)
+        surfaces.fill_shares(inside_share[part], entered[part], subject, other)
+        for index, of_index in close.items():
+            surfaces.fill_probes(probe_m[index][part], of_index[part], index, probes_m[index][part])
+    gap_m[:, list(mirror.values())] = gap_m[:, list(mirror)]
     return SurfaceMeasures(gap_m, inside_share, probe_m)
 
 
-class _Clouds:
-    """The surfaces of one instant, each fetched when first asked for; where there is none, the skin of its box.
+def _asked(
+    window: SceneWindow, subject: np.ndarray, other: np.ndarray, near: np.ndarray, entered: np.ndarray,
+    close: Mapping[int, np.ndarray],
+) -> np.ndarray:  # fmt: skip
+    """(T, E) bool: whose surface is needed when."""
+    asked = np.zeros((len(near), len(window.entities)), dtype=bool)
+    for column, (a, b) in enumerate(zip(subject.tolist(), other.tolist(), strict=True)):
+        asked[:, a] |= near[:, column] | entered[:, column]
+        if b not in window.boxes:
+            asked[:, b] |= near[:, column]
+    for index, mask in close.items():
+        asked[:, index] |= mask.any(axis=1)
+    return asked
 
-    A surface that is the same as before stays the same cloud, so that nothing about it is measured twice.
-    """
 
-    def __init__(self, window: SceneWindow, boxes: Boxes) -> None:
-        self._window, self._boxes, self._time, self._window_time = window, boxes, 0, 0
-        self._before: dict[int, Cloud] = {}
-        self._known: dict[int, Cloud] = {}
+def _parts(asked: np.ndarray) -> Iterator[slice]:
+    """Stretches of instants that ask for about as many surfaces as are held at a time."""
+    number = np.cumsum(asked.sum(axis=1)) // MOST_SURFACES
+    edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(asked)]
+    return (slice(first, last) for first, last in pairwise(edges) if asked[first:last].any())
 
-    def go_to(self, time: int, window_time: int) -> None:
-        """The next instant: its number among the measured ones, and in the window."""
-        self._time, self._window_time = time, window_time
-        self._before.update(self._known)
-        self._known = {}
 
-    def __getitem__(self, index: int) -> Cloud:
-        if index not in self._known:
-            points_m = self._window.surface_m(self._window_time, index)
-            box = self._boxes.center_m[self._time, index], self._boxes.extent_m[self._time, index]
-            cloud, before = Cloud(points_m) if len(points_m) else Cloud.of_box(*box), self._before.get(index)
-            same = before is not None and np.array_equal(before.points_m, cloud.points_m)
-            self._known[index] = before if before is not None and same else cloud
-        return self._known[index]
+class _Part:
+    """The surfaces of a stretch of instants, where they are needed; the skin of its box stands for a thing unseen."""
+
+    def __init__(self, window: SceneWindow, boxes: Boxes, asked: np.ndarray, part: slice) -> None:
+        self._window, self._begin = window, window.context[0] + part.start
+        places = np.argwhere(asked[part])
+        self._number = np.full(asked[part].shape, -1, dtype=np.int64)
+        self._number[tuple(places.T)] = np.arange(len(places))
+        clouds = []
+        for time, index in places.tolist():
+            points_m = window.surface_m(self._begin + time, index)
+            if not len(points_m):
+                box = boxes.center_m[part][time, index], boxes.extent_m[part][time, index]
+                points_m = box_skin_m(*box)
+            clouds.append(points_m)
+        self._surfaces = Surfaces(clouds, window.exact)
+
+    def fill_gaps(self, gap_m: np.ndarray, near: np.ndarray, subject: np.ndarray, other: np.ndarray) -> None:
+        """Of pairs that are near; all are (T, P)."""
+        stands = np.isin(other, list(self._window.boxes))
+        times, pairs = np.nonzero(near & ~stands)
+        if len(times):
+            first, second = self._number[times, subject[pairs]], self._number[times, other[pairs]]
+            gap_m[times, pairs] = self._surfaces.gaps_m(first, second)
+        times, pairs = np.nonzero(near & stands)
+        if len(times):
+            solid = [self._window.boxes[index] for index in other[pairs].tolist()]
+            gap_m[times, pairs] = self._surfaces.gaps_to_boxes_m(self._number[times, subject[pairs]], solid)
+
+    def fill_shares(self, share: np.ndarray, entered: np.ndarray, subject: np.ndarray, other: np.ndarray) -> None:
+        """Of subjects whose boxes meet the object's."""
+        rows = [(time, pair, self._solid_box(int(other[pair]), time)) for time, pair in np.argwhere(entered).tolist()]
+        known = [(time, pair, box) for time, pair, box in rows if box is not None]
+        if known:
+            times, pairs = np.array([(time, pair) for time, pair, _ in known], dtype=np.int64).T
+            own = self._number[times, subject[pairs]]
+            share[times, pairs] = self._surfaces.shares_inside(own, [box for _, _, box in known])
+
+    def fill_probes(self, distance_m: np.ndarray, close: np.ndarray, index: int, points_m: np.ndarray) -> None:
+        """Of points (T, N, 3) that are close to an entity."""
+        times, places = np.nonzero(close)
+        if len(times):
+            own = self._number[times, index]
+            distance_m[times, places] = self._surfaces.distances_m(own, points_m[times, places])
+
+    def _solid_box(self, index: int, time: int) -> OrientedBox | None:
+        """The box of a fixture, or that of a tray along the axes of its own frame; None where its pose is unknown."""
+        if index in self._window.boxes:
+            return self._window.boxes[index]
+        path = self._window.tools[index]
+        rotation, place_m = path.rotation[self._begin + time], path.translation_m[self._begin + time]
+        if not np.isfinite(place_m).all():
+            return None
+        middle_m = rotation @ ((path.low_m + path.high_m) / 2) + place_m
+        return OrientedBox(middle_m, rotation, path.high_m - path.low_m)
 
 
 def _asked_once(window: SceneWindow, subject: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, dict[int, int]]:
@@ -134,18 +173,6 @@ def _asked_once(window: SceneWindow, subject: np.ndarray, other: np.ndarray) -> 
 def _may_hold(window: SceneWindow, index: int) -> bool:
     entity = window.entities[index]
     return entity.layer == FIXTURE or (entity.layer == TRACK and entity.label in CONTAINERS and index in window.tools)
-
-
-def _solid_box(window: SceneWindow, index: int, window_time: int) -> OrientedBox | None:
-    """The box of a fixture, or that of a tray along the axes of its own frame; None where its pose is unknown."""
-    if index in window.boxes:
-        return window.boxes[index]
-    path = window.tools[index]
-    rotation, place_m = path.rotation[window_time], path.translation_m[window_time]
-    if not np.isfinite(place_m).all():
-        return None
-    middle_m = rotation @ ((path.low_m + path.high_m) / 2) + place_m
-    return OrientedBox(middle_m, rotation, path.high_m - path.low_m)
 
 
 def _box_distance_m(boxes: Boxes, index: int, points_m: np.ndarray) -> np.ndarray:
