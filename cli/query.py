@@ -34,6 +34,7 @@ def query(
     """Ask when something holds, or is unknown, and between whom. Times are seconds from the start of the recording."""
     from ..capture.errors import ConfigError
     from ..scenegraph.query_engine import QuerySession
+    from ..scenegraph.query_reasons import why_nothing
 
     if (expression is None) == (sql is None):
         raise ConfigError("ask one question", todo="give an expression, or --sql 'SELECT ... FROM relations'")
@@ -49,10 +50,16 @@ def query(
         answer = session.run(expression) if expression is not None else session.sql(sql or "")
         rows = _told(answer.rows(), session, twin) if expression is not None else answer.rows()
         columns = answer.table.column_names
+        reasons = why_nothing(session, expression) if expression is not None and not rows else []
     starts = {row.pop("start_ns") for row in rows if "start_ns" in row}
     _show(report, columns, rows, title=answer.expression)
+    for reason in reasons:
+        report.say(f"because: {reason}")
     begin: Row = {"start_ns": starts.pop()} if len(starts) == 1 else {}
-    report.result({"expression": answer.expression, **begin, "rows": rows}, show=False)
+    report.result(
+        {"expression": answer.expression, **begin, "rows": rows, **({"because": reasons} if reasons else {})},
+        show=False,
+    )
     if twin is not None and expression is not None:
         _suggest(report, source, rows)
     return None
@@ -78,7 +85,7 @@ def _open(source: Path, take: str | None) -> tuple[QuerySources, Twin | None]:
 
 def _told(rows: Sequence[Row], session: QuerySession, twin: Twin | None) -> list[Row]:
     """The rows as they are told: without what is not known, with seconds, and with the address of the moment."""
-    starts = session.starts_ns()
+    starts = {name: begin for name, (begin, _) in session.spans_ns().items()}
     told = []
     for row in rows:
         start_ns = starts.get(row.get("procedure", session.connection.sources.name), 0)

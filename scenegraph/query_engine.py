@@ -101,9 +101,10 @@ class QuerySession:
         """
         return QueryResult(text, (), self.connection.read_only(text))
 
-    def starts_ns(self) -> dict[str, int]:
-        """When each recording begins: what times of a query count from."""
-        return dict(self.connection.kept("SELECT procedure, begin_ns FROM procedures", "procedures"))
+    def spans_ns(self) -> dict[str, tuple[int, int]]:
+        """When each recording begins, from which times of a query count, and when it ends."""
+        rows = self.connection.kept("SELECT procedure, begin_ns, end_ns FROM procedures", "procedures")
+        return {name: (begin, end) for name, begin, end in rows}
 
     def plan(self, expression: str) -> Plan:
         """What a query will do.

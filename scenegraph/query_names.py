@@ -93,6 +93,10 @@ class NodeNames:
         step = "" if is_listed and (is_one or ids == sure_ids) else _step(statement, meant, maybe)
         return Meaning(ids, sure_ids, is_listed, step)
 
+    def is_any(self, name: Name) -> bool:
+        """Whether a name stands, or may stand, for any node."""
+        return any(_is_meant(kind, name) or _may_have(kind, name) for kind in self.kinds)
+
     def step(self, statement: Statement, name: Name) -> str:
         """A step with the columns procedure, node_id and certain of the nodes that a name stands for."""
         return _step(statement, *self._kinds(name))
