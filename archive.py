@@ -8,6 +8,7 @@
       static/                 the standing room: vertices, faces, layout.json, one background per camera
       moving/000000/          a segment of what moves, as measured: sightings, visibility, surfaces, tracker state
       people/000000/          the bodies of the same segment, as measured
+      patient/000000/         who lies on a table, and what lies on her, through the whole recording
       tracks/000000/          the same segment after smoothing: tracks, bodies, visibility
       graph-<key>/000000/     the same segment of the scene graph: nodes, relations
       streams/                vitals and the like, as they were added; not from the recording
@@ -48,6 +49,8 @@ from .capture.segments import (
     write_top_files,
 )
 from .capture.tables import read_table, table_to_bytes
+from .reconstruction.fitted_bodies import forms_of
+from .reconstruction.lying import Lying, read_lying
 from .reconstruction.scene_tables import layout_to_json, mesh_tables, static_from_tables
 from .reconstruction.state import StaticScene
 from .scenegraph.streams import FOLDER as STREAMS
@@ -296,6 +299,16 @@ class TwinArchive:
             return path.read_bytes()
         except OSError as error:
             raise InputError("a file of the twin cannot be read", where=str(path), why=str(error)) from error
+
+    @property
+    def lying(self) -> tuple[Lying, ...]:
+        """Who and what lies on a table; empty where nobody was found, or nobody looked."""
+        if not self.has_table("patient", 0, "lying"):
+            return ()
+        tables = {name: self.read_segment("patient", 0, name) for name in ("lying", "poses")}
+        forms = forms_of(self.read_segment("patient", 0, "forms")) if self.has_table("patient", 0, "forms") else {}
+        form = forms["patient"][1] if forms else None
+        return read_lying(tables, self.read_blob("patient", 0, "surfaces.bin"), form)
 
     def remove_layer(self, layer: str) -> None:
         """Remove a layer that is no longer in force."""

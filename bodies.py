@@ -116,11 +116,13 @@ class _Evidence:
 
     def tracks(self, least_instants: int) -> list[str]:
         """Who has a skeleton at enough instants, in their natural order."""
-        count: dict[str, int] = {}
+        count, lying = dict[str, int](), {row.track_id for row in self.archive.lying}
         for number in range(self.num_segments):
             for name in self.archive.read_segment("tracks", number, "bodies")["track_id"].to_pylist():
                 count[name] = count.get(name, 0) + 1
-        return sorted((name for name, found in count.items() if found >= least_instants), key=natural_key)
+        return sorted(
+            (name for name, found in count.items() if found >= least_instants and name not in lying), key=natural_key
+        )
 
     def clearest(self, track_id: str, most: int) -> BodyEvidence:
         """At most so many instants, spread over those at which the joints are surest; without free space."""

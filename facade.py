@@ -13,8 +13,10 @@ from .archive import TwinArchive
 from .capture.camera import CameraRig
 from .capture.errors import InputError
 from .readers import colored_surface_reader, fitted_bodies, named_room
+from .reconstruction.body_model import anny_adult
 from .reconstruction.body_tables import body_states
 from .reconstruction.fitted_bodies import FittedBodies
+from .reconstruction.lying import Lying, lying_at, lying_mesh
 from .reconstruction.scene_tables import track_states
 from .reconstruction.state import BodyState, SceneState, StaticScene
 from .scenegraph.graph import SceneGraph
@@ -96,8 +98,16 @@ class Twin:
             return None
         return fitted_bodies(self.archive, self.times_ns)
 
+    @cached_property
+    def lying(self) -> tuple[Lying, ...]:
+        """Who and what lies on a table: the patient and the drape, stretch by stretch."""
+        return self.archive.lying
+
     def body_mesh(self, track_id: str, time_ns: int) -> tuple[np.ndarray, np.ndarray] | None:
         """A person's body, clothes and all: vertices (n, 3), world, and faces (f, 3); None where none was fitted."""
+        still = lying_at(self.lying, track_id, time_ns)
+        if still is not None:
+            return lying_mesh(still, anny_adult())
         return None if self.meshes is None else self.meshes.mesh(track_id, time_ns)
 
     @property

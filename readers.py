@@ -11,6 +11,7 @@ import numpy as np
 from .archive import TwinArchive
 from .reconstruction.body_tables import joints_by_track
 from .reconstruction.fitted_bodies import FittedBodies, forms_of
+from .reconstruction.lying import lying_at, lying_surface
 from .reconstruction.room_plan import apply_room_plan, parse_room_plan
 from .reconstruction.state import StaticScene, SurfacePoints, Visibility
 from .reconstruction.surfaces import decode_surface, with_hidden_side
@@ -66,7 +67,12 @@ def colored_surface_reader(archive: TwinArchive, number: int) -> Callable[[int, 
         )
     }
 
+    lying = archive.lying
+
     def read(time_ns: int, track_id: str) -> SurfacePoints | None:
+        still = lying_at(lying, track_id, time_ns)
+        if still is not None:
+            return lying_surface(still)
         offset, size = place.get((time_ns, raw.get((time_ns, track_id), -1)), (0, 0))
         if size == 0:
             return None

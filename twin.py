@@ -27,6 +27,7 @@ from .capture.rig_file import rig_to_json
 from .capture.storage import StoredRecording
 from .capture.sync import SyncTable, segment_spans, synchronize
 from .facade import Twin
+from .patients import PatientsConfig, covers, joined, lay_down
 from .readers import WindowConfig, graph_window, measured_surfaces, named_room
 from .reconstruction.body_paths import smooth_bodies
 from .reconstruction.body_tables import body_table, raw_bodies, raw_body_table
@@ -45,7 +46,7 @@ from .scenegraph.graph_builder import GraphBuilder, GraphConfig
 from .scenegraph.pair_measuring import compute_pair_features
 from .scenegraph.procedure import with_roles
 from .scenegraph.timeline import SceneGraphTimeline, split
-from .scenegraph.timeline_tables import nodes_table, relations_table
+from .scenegraph.timeline_tables import nodes_table, relations_schema, relations_table
 from .scenegraph.vocabulary import canonical_name
 from .scenegraph.window_tables import node_spans
 
@@ -59,7 +60,7 @@ class BuildConfig:
 
     Args:
         segment_s: media length of a segment, the unit of commit and of resumption.
-        background, still, room, dynamic, people, tracks, graph: the stages' own settings.
+        background, still, room, dynamic, people, patient, tracks, graph: the stages' own settings.
     """
 
     segment_s: float = 10.0
@@ -68,6 +69,7 @@ class BuildConfig:
     room: RoomConfig = field(default_factory=RoomConfig)
     dynamic: DynamicConfig = field(default_factory=DynamicConfig)
     people: PeopleConfig = field(default_factory=PeopleConfig)
+    patient: PatientsConfig = field(default_factory=PatientsConfig)
     tracks: TrackConfig = field(default_factory=TrackConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)
 
@@ -122,6 +124,7 @@ def build_twin(
             _move(archive, recording, rig, sync, spans, backgrounds, config, tell)
             if keypoints is None:
                 keypoints = _embody(archive, recording, rig, sync, spans, people, tell)
+            lay_down(archive, recording, rig, sync, config.patient, tell)
             _track(archive, spans, keypoints, config, tell)
             derive_graph(archive, names, config, tell)
         return BuildReport(
@@ -158,15 +161,9 @@ def _stand(
 
 
 def _move(
-    archive: TwinArchive,
-    recording: StoredRecording,
-    rig: CameraRig,
-    sync: SyncTable,
-    spans: list[tuple[int, int]],
-    backgrounds: Mapping[str, BackgroundModel],
-    config: BuildConfig,
-    tell: Progress,
-) -> None:
+    archive: TwinArchive, recording: StoredRecording, rig: CameraRig, sync: SyncTable, spans: list[tuple[int, int]],
+    backgrounds: Mapping[str, BackgroundModel], config: BuildConfig, tell: Progress,
+) -> None:  # fmt: skip
     """What moves, segment by segment; each commits the working state from which the next goes on."""
     places, epoch = EpochBackgrounds(recording, rig, config.background, backgrounds), 0 if not rig.moves else -1
     scene = DynamicScene.start(rig, backgrounds, config.dynamic)
@@ -230,6 +227,7 @@ def _track(
     if keypoints is not None:
         paths, seen = bodies_of_keypoints(keypoints, archive.rig, paths, every_ns)
         bodies = with_bodies_of(seen, bodies)
+    paths, bodies = joined(archive.lying, paths, bodies, every_ns)
     for number, span_ns in enumerate(spans):
         if not archive.has_segment("tracks", number):
             tables = {"tracks": track_table(paths, *span_ns), "bodies": body_table(bodies, *span_ns)}
@@ -266,7 +264,8 @@ def derive_graph(
         tell("graph", number, count)
         builder.push(compute_pair_features(graph_window(archive, number, times_ns, static, window)))
     spans = [archive.span_ns("tracks", number) for number in range(count)]
-    relations, measured = builder.finish(), builder.measured
+    relations, measured = (*builder.finish(), *covers(archive.lying)), builder.measured
+    schema = relations_schema({name for row in relations for name in row.evidence})
     pieces = split(relations, [spans[0][0], *(end_ns for _, end_ns in spans)])
     nodes = node_spans(archive.read_layer("tracks", "tracks"), static, (int(every_ns[0]), int(every_ns[-1])))
     nodes = with_roles(nodes, SceneGraphTimeline(nodes, relations), measured)
@@ -274,7 +273,7 @@ def derive_graph(
         if not archive.has_segment(layer, number):
             here = [node for node in nodes if node.first_ns < span_ns[1] and node.last_ns >= span_ns[0]]
             tables = {
-                "relations": relations_table(pieces[number], source=source),
+                "relations": relations_table(pieces[number], source=source, schema=schema),
                 "nodes": nodes_table(here, source=source),
             }
             archive.write_segment(layer, number, span_ns, tables, facts={"measured": sorted(measured)})

@@ -3,7 +3,8 @@
 What cameras see of a draped patient lies above the body and never below it (one-sided distance to an upper envelope);
 the mattress carries the body from below. So the body is one that fits under the surface, fills it where it bulges,
 and rests. It has one shape; its pose is locked for as long as the surface does not change, after the stationarity of
-Patient4D (arXiv 2603.17178). Head end and side are found by trying: head to either end, face up or down.
+Patient4D (arXiv 2603.17178). The head end is found by trying both; which side is up is told by feet and head
+(patient_side.py), because a body on its face fills a drape nearly as well as one on its back.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from .body_limits import joint_limits
 from .body_losses import BodyNoise, PoseTerm
 from .body_model import BodyModel
 from .body_pose import BodyParameters, BodyPoser, turned_by
-from .patient_field import PatientConfig, SurfaceField, largest_bulge
-from .patient_surface import CELL_M, TableGlance, TableSurface, table_surfaces
+from .patient_field import PatientConfig, SurfaceField
+from .patient_side import face_up_probability
+from .patient_surface import CELL_M, TableGlance, TableSurface, largest_bulge, table_surfaces
 
 if TYPE_CHECKING:
     import torch
@@ -44,9 +46,10 @@ class PatientFit:
         body: the parameters, one instant per pose, table frame.
         joints_m: (e, 17, 3) table frame.
         head_end: +1 where the head lies towards the table's +x, else -1.
-        face_up: whether the patient lies on the back.
-        margin: how much worse the next best way to lie explains the surface, as a difference of log-likelihoods;
-            infinite where none was tried.
+        face_up: whether the patient is taken to lie on the back.
+        face_up_probability: how sure that is; 1 or 0 where it was given.
+        margin: how much worse the head at the other end explains the surface, as a difference of log-likelihoods;
+            infinite where that was not tried.
         bare: (e, s) of each sample of the model's skin 1 where it is bare, 0 where something covers it, NaN where
             nobody saw it or nobody can tell.
     """
@@ -57,6 +60,7 @@ class PatientFit:
     joints_m: np.ndarray
     head_end: int
     face_up: bool
+    face_up_probability: float
     margin: float
     bare: np.ndarray
 
@@ -87,25 +91,24 @@ def fit_patient(
         head_end, face_up: as in PatientFit, where they are known; None = to be found.
     """
     config = config or PatientConfig()
-    surfaces = table_surfaces(glances, extent_m)
-    surfaces = [surface for surface in surfaces if _holds_a_body(surface)]
+    surfaces = [one for one in table_surfaces(glances, extent_m, config.window) if holds_a_body(one)]
     if not surfaces:
         return None
     best = max(surfaces, key=_bareness)
     trials = []
     for end in (1, -1) if head_end is None else (head_end,):
-        for up in (True, False) if face_up is None else (face_up,):
-            trial = _Lying(model, [best], extent_m, end, up, config)
-            trials.append((trial.descend(config.trial_rounds), end, up, trial))
+        probability = face_up_probability(surfaces, end, config.side) if face_up is None else float(face_up)
+        trial = _Lying(model, [best], extent_m, end, probability >= 0.5, config)
+        trials.append((trial.descend(config.trial_rounds), probability, trial))
     trials.sort(key=lambda one: one[0])
-    _, end, up, trial = trials[0]
-    found = _Lying(model, surfaces, extent_m, end, up, config)
+    _, probability, trial = trials[0]
+    found = _Lying(model, surfaces, extent_m, trial.head_end, trial.face_up, config)
     found.start_as(trial)
     found.descend(config.rounds)
-    return found.result(trials[1][0] - trials[0][0] if len(trials) > 1 else float(np.inf))
+    return found.result(probability, trials[1][0] - trials[0][0] if len(trials) > 1 else float(np.inf))
 
 
-def _holds_a_body(surface: TableSurface) -> bool:
+def holds_a_body(surface: TableSurface) -> bool:
     """Whether what lies on the table is as long and as large as a body."""
     high = largest_bulge(surface)
     return bool(high.sum() * CELL_M**2 > 0.25 and np.ptp(np.flatnonzero(high.any(axis=1))) * CELL_M > 1.1)
@@ -204,7 +207,7 @@ class _Lying:
         turns = turned_by(self.turns)
         return torch.cat([(self.root @ turns[:, 0])[:, None], turns[:, 1:]], dim=1)
 
-    def result(self, margin: float) -> PatientFit:
+    def result(self, probability: float, margin: float) -> PatientFit:
         """What was found."""
         from scipy.spatial.transform import Rotation
 
@@ -216,7 +219,9 @@ class _Lying:
             self.shape.numpy(), np.zeros(len(self.model.bone_names), np.float32), self.root_m.numpy(), turns_rad
         )
         begins_ns = np.array([surface.first_ns for surface in self.surfaces])
-        return PatientFit(self.model.name, begins_ns, body, joints, self.head_end, self.face_up, margin, bare)
+        return PatientFit(
+            self.model.name, begins_ns, body, joints, self.head_end, self.face_up, probability, margin, bare
+        )
 
 
 def _root(head_end: int, face_up: bool) -> np.ndarray:

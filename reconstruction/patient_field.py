@@ -6,19 +6,19 @@ whatever bulges holds a part of the body.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..capture.errors import InputError
 from .body_losses import geman_mcclure
-from .patient_surface import CELL_M, TableSurface
+from .patient_side import SideConfig
+from .patient_surface import CELL_M, TableSurface, largest_bulge
 
 if TYPE_CHECKING:
     import torch
 
-LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.06, 0.38
 MOST_CELLS = 900
 
 
@@ -37,6 +37,8 @@ class PatientConfig:
         locked_rad, locked_m: a bone that turns, or a pelvis that moves, by so much against the pose of all stretches
             costs one; the cost grows with the way and not with its square, so that most of the body stays where it is.
         trial_rounds, rounds: steps of descent for each way to lie, and for the best.
+        window: so many glances at a time are looked at for changes that stay.
+        side: what is known of the back and the face of bodies that lie.
     """
 
     above_m: float = 0.010
@@ -52,18 +54,8 @@ class PatientConfig:
     locked_m: float = 0.001
     trial_rounds: int = 80
     rounds: int = 150
-
-
-def largest_bulge(surface: TableSurface) -> np.ndarray:
-    """(nx, ny) bool, cells of the largest thing that lies on the table and is no higher than somebody who lies."""
-    from scipy.ndimage import label
-
-    height_m = np.nan_to_num(surface.height_m)
-    found: Any = label((height_m > LEAST_HEIGHT_M) & (height_m < MOST_HEIGHT_M))
-    parts = np.asarray(found[0])
-    if not parts.any():
-        return parts > 0
-    return parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+    window: int = 6
+    side: SideConfig = field(default_factory=SideConfig)
 
 
 class SurfaceField:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ HANGING_M = 0.06
 ALIKE = 3.0
 DARKEST = 60
 LEAST_HANGING = 50
+LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.06, 0.38
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +108,7 @@ def table_surfaces(glances: Sequence[TableGlance], extent_m: np.ndarray, window:
     """
     if not glances:
         raise InputError("a table that was never seen has no surface")
-    maps = [_heights(glance, extent_m) for glance in glances]
+    maps = [heights_of(glance, extent_m) for glance in glances]
     begins = [0]
     for begin in range(window, len(maps) - window // 2, window):
         before = _lasting(maps[max(begins[-1], begin - 2 * window) : begin])
@@ -116,6 +118,18 @@ def table_surfaces(glances: Sequence[TableGlance], extent_m: np.ndarray, window:
             begins.append(begin)
     ends = [*begins[1:], len(maps)]
     return [_surface(glances[b:e], maps[b:e], extent_m) for b, e in zip(begins, ends, strict=True)]
+
+
+def largest_bulge(surface: TableSurface) -> np.ndarray:
+    """(nx, ny) bool, cells of the largest thing that lies on the table and is no higher than somebody who lies."""
+    from scipy.ndimage import label
+
+    height_m = np.nan_to_num(surface.height_m)
+    found: Any = label((height_m > LEAST_HEIGHT_M) & (height_m < MOST_HEIGHT_M))
+    parts = np.asarray(found[0])
+    if not parts.any():
+        return parts > 0
+    return parts == 1 + np.bincount(parts.ravel())[1:].argmax()
 
 
 def _surface(glances: Sequence[TableGlance], maps: list[np.ndarray], extent_m: np.ndarray) -> TableSurface:
@@ -137,7 +151,7 @@ def _cells(local_m: np.ndarray, extent_m: np.ndarray) -> tuple[np.ndarray, np.nd
     return over, cell[over, 0] * shape[1] + cell[over, 1], (shape[0], shape[1])
 
 
-def _heights(glance: TableGlance, extent_m: np.ndarray) -> np.ndarray:
+def heights_of(glance: TableGlance, extent_m: np.ndarray) -> np.ndarray:
     """(nx, ny) the height below which most of a cell's points lie, NaN where there are none."""
     local_m = glance.world_from_table.inverse() @ np.asarray(glance.points_m, dtype=np.float64)
     over, cell, shape = _cells(local_m, extent_m)
