@@ -24,15 +24,20 @@ ROWS = (
 @pytest.fixture(scope="module")
 def told():
     with QuerySession(QuerySources(*SceneGraphTimeline(NODES, ROWS).to_arrow(), specs=label_specs())) as session:
+        yield Told(session)
 
-        def ask(text):
-            return [
-                (*(row[name] for name in ("p", "q") if name in row), row["begin_ns"], row["end_ns"], row["state"])
-                for row in session.run(text).rows()
-            ]
 
-        ask.session = session
-        yield ask
+class Told:
+    """Answers to queries: who is meant by ?p and ?q, begin, end and state."""
+
+    def __init__(self, session: QuerySession) -> None:
+        self.session = session
+
+    def __call__(self, text: str) -> list[tuple]:
+        return [
+            (*(row[name] for name in ("p", "q") if name in row), row["begin_ns"], row["end_ns"], row["state"])
+            for row in self.session.run(text).rows()
+        ]
 
 
 def test_from_the_begin_of_the_first_to_the_end_of_the_second(told):
