@@ -306,6 +306,8 @@ class TwinArchive:
         if not self.has_table("patient", 0, "lying"):
             return ()
         tables = {name: self.read_segment("patient", 0, name) for name in ("lying", "poses")}
+        if not tables["lying"].num_rows:
+            return ()
         forms = forms_of(self.read_segment("patient", 0, "forms")) if self.has_table("patient", 0, "forms") else {}
         form = forms["patient"][1] if forms else None
         return read_lying(tables, self.read_blob("patient", 0, "surfaces.bin"), form)

@@ -86,7 +86,7 @@ def lay_down(
             forms = {"forms": form_table(PATIENT, found.model_name, form)}
             break
     lying, packets = lying_tables(rows)
-    archive.write_segment(LAYER, 0, span_ns, {**lying, **forms}, {"surfaces.bin": packets}, facts)
+    archive.write_segment(LAYER, 0, span_ns, {**lying, **forms}, {"surfaces.bin": packets} if rows else {}, facts)
     tell(LAYER, len(tables), len(tables))
 
 

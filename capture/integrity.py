@@ -50,6 +50,8 @@ def verify_tree(root: Path, progress: Callable[[int], None] | None = None) -> Ve
     if not any((root / head).exists() for head in HEADS) and not (root / MANIFEST).exists():
         raise InputError("neither a recording nor a twin", where=str(root), todo="give a .recording or .twin folder")
     damaged: list[Damage] = []
+    # Listed first: what a recorder adds from now on is either accounted for below, or not looked at.
+    there = sorted(root.rglob("*"))
     accounted: set[Path] = set()
     num_files = num_bytes = 0
     for folder in sealed_folders(root):
@@ -75,7 +77,7 @@ def verify_tree(root: Path, progress: Callable[[int], None] | None = None) -> Ve
     if not (root / MANIFEST).exists():
         damaged.append(Damage(MANIFEST, "is missing", 0, 0))
     damaged += _missing_segments(root)
-    damaged += _strangers(root, accounted)
+    damaged += _strangers(root, there, accounted)
     return VerifyReport(tuple(damaged), num_files, num_bytes)
 
 
@@ -102,9 +104,9 @@ def _missing_segments(root: Path) -> list[Damage]:
     return damaged
 
 
-def _strangers(root: Path, accounted: set[Path]) -> list[Damage]:
+def _strangers(root: Path, there: list[Path], accounted: set[Path]) -> list[Damage]:
     strangers = []
-    for path in sorted(root.rglob("*")):
+    for path in there:
         relative = path.relative_to(root)
         unfinished = any(part.startswith(".") and part.endswith(".tmp") for part in relative.parts)
         if path.is_file() and path not in accounted and relative.parts[0] not in DERIVED and not unfinished:

@@ -74,6 +74,17 @@ def test_a_stranger_is_found_and_derived_files_are_not(container):
     assert [entry.file for entry in verify_tree(container).damaged] == ["moving/000000/c.bin"]
 
 
+def test_what_a_recorder_adds_meanwhile_is_no_stranger(container):
+    def grow(num_bytes: int) -> None:
+        folder = container / "moving" / "000004"
+        if not folder.exists():
+            with SegmentWriter(folder, 40, 50) as segment:
+                segment.write("a.bin", b"new")
+
+    assert verify_tree(container, grow).damaged == ()
+    assert (container / "moving" / "000004").exists()
+
+
 def test_a_segment_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError), SegmentWriter(tmp_path / "x" / "000000") as segment:
         segment.write("a.bin", b"1")
