@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..facade import Twin
+from ..scenegraph.graph import TruthState
 from ..scenegraph.vocabulary import ZONE
 from .floor_plan import draw_floor_plan
 from .screenshot import Shot, ShotConfig, take_or_draw
@@ -40,12 +41,12 @@ def write_demo_pictures(twin: Twin, folder: Path, say: Callable[[str], None] | N
 
 
 def telling_moments(twin: Twin, count: int) -> list[int]:
-    """The instants (rig clock) with most relations between things, the richest first, a sixth of the twin apart."""
+    """The instants (rig clock) with most relations that hold between things, the richest first, a sixth of it apart."""
     times_ns = twin.times_ns
     worth = np.zeros(len(times_ns))
     zones = {node.node_id for node in twin.timeline.nodes if node.layer == ZONE}
     for row in twin.timeline.intervals:
-        if row.object_id not in zones:
+        if row.state == TruthState.TRUE and row.object_id not in zones:
             holds = (times_ns >= row.begin_ns) & (times_ns < row.end_ns)
             off_middle = np.abs(2 * times_ns - row.begin_ns - row.end_ns) / (row.end_ns - row.begin_ns)
             worth += holds * (1.0 + MIDDLE_WORTH * (1.0 - off_middle))
