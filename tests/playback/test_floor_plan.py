@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -10,6 +12,8 @@ from ortwin.playback.demo_pictures import telling_moments
 from ortwin.playback.dollhouse import corner_viewpoint, room_bounds_m, room_parts
 from ortwin.playback.floor_plan import draw_floor_plan, draw_gantt, room_from_above
 from ortwin.playback.palette import rows_in_order
+from ortwin.scenegraph.graph import TruthState
+from ortwin.scenegraph.timeline import SceneGraphTimeline
 
 SECOND = 1_000_000_000
 
@@ -75,6 +79,19 @@ def test_telling_moments_show_relations_and_lie_apart(toy_twin):
     held = [len([r for r in toy_twin.at(int(t)).relations if r.predicate == "close_to"]) for t in toy_twin.times_ns]
     assert held[int(np.searchsorted(toy_twin.times_ns, first))] == max(held)
     assert abs(first - second) >= (toy_twin.times_ns[-1] - toy_twin.times_ns[0]) / 6
+
+
+def test_what_is_unknown_makes_no_telling_moment(toy_twin, monkeypatch):
+    """The picture of a moment of which nothing is known shows nothing."""
+    timeline, begin_ns = toy_twin.timeline, int(toy_twin.times_ns[0])
+    held = next(row for row in timeline.intervals if row.predicate == "close_to" and row.begin_ns > begin_ns + SECOND)
+    unknown = tuple(
+        replace(held, predicate=name, begin_ns=begin_ns, end_ns=begin_ns + SECOND, state=TruthState.UNKNOWN)
+        for name in ("facing", "approaching", "operating", "preparing", "touching", "assisting")
+    )
+    timeline = SceneGraphTimeline(timeline.nodes, (held, *unknown))
+    monkeypatch.setattr(type(toy_twin), "timeline", property(lambda _: timeline))
+    assert held.begin_ns <= telling_moments(toy_twin, 1)[0] < held.end_ns
 
 
 def test_a_twin_in_which_nothing_happens_is_drawn_too(still_twin, tmp_path):
