@@ -152,5 +152,5 @@ def test_a_build_finds_the_patient_and_when_she_is_covered(tmp_path):
             off_m.append(np.linalg.norm(row.joints_m - true_m[number], axis=1))
     assert len(off_m) >= 20, "she lies there for most of the play"
     assert np.mean(off_m) < LIMIT_M
-    covered = made.query("lying_on(drape, patient)")
+    covered = made.query("covered(patient)")
     assert len(covered) == 1
