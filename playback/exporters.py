@@ -12,17 +12,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
-from ..capture.errors import ConfigError, nearest_name
+from ..capture.errors import ConfigError
 from ..capture.files import require_writable
+from ..capture.plugins import find_plugin, plugin_names
 from ..capture.storage import StoredRecording
 from ..facade import Twin
 from .export_foreground import write_foreground
-from .export_graphs import export_4d_or, export_graphml, export_mm_or
-from .export_plain import export_plain
 
 GROUP = "ortwin.exporters"
 
@@ -35,28 +33,24 @@ class Exporter(Protocol):
         ...
 
 
-BUILT_IN: dict[str, Exporter] = {
-    "plain": export_plain, "graphml": export_graphml, "4d-or": export_4d_or, "mm-or": export_mm_or,
+BUILT_IN = {
+    "plain": ".export_plain:export_plain", "graphml": ".export_graphs:export_graphml",
+    "4d-or": ".export_graphs:export_4d_or", "mm-or": ".export_graphs:export_mm_or",
 }  # fmt: skip
 
 
 def format_names() -> list[str]:
     """The formats that are installed."""
-    return sorted({*BUILT_IN, *(entry.name for entry in metadata.entry_points(group=GROUP))})
+    return plugin_names(GROUP, BUILT_IN)
 
 
 def find_exporter(name: str) -> Exporter:
     """The exporter of a format.
 
     Raises:
-        ConfigError: nobody has it; names the nearest one.
+        ConfigError: nobody has it; names the nearest one. Or the package that offers it cannot be loaded.
     """
-    if name in BUILT_IN:
-        return BUILT_IN[name]
-    for entry in metadata.entry_points(group=GROUP, name=name):
-        return entry.load()
-    known = format_names()
-    raise ConfigError(f"unknown format '{name}'{nearest_name(name, known)}", todo=f"use one of {', '.join(known)}")
+    return find_plugin(name, "format", GROUP, BUILT_IN, __package__)
 
 
 def export_twin(

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..capture.errors import ConfigError
+from ..capture.plugins import installed_plugins
 from .derivation import Derive
 from .vocabulary import GROUPS, LAYERS, PREDICATES, PredicateSpec, Threshold
 
@@ -64,15 +64,7 @@ def load_predicates() -> Mapping[str, PredicateSpec]:
         ConfigError: an installed package offers a predicate that is not a sound row, or a name that is taken.
     """
     specs = dict(PREDICATES)
-    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
-        where = f"entry point {point.name} = {point.value}"
-        try:
-            spec = point.load()
-        except Exception as error:
-            raise ConfigError(
-                f"the predicate '{point.name}' cannot be loaded", where=where, why=str(error),
-                todo="repair or uninstall the package that offers it",
-            ) from error  # fmt: skip
+    for where, spec in installed_plugins("predicate", ENTRY_POINT_GROUP):
         _check_spec(spec, where)
         if spec.name in specs:
             raise ConfigError(f"the predicate '{spec.name}' is offered twice", where=where, todo="rename one of them")

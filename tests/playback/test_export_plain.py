@@ -83,7 +83,7 @@ def test_an_export_that_fails_leaves_nothing(toy_twin, tmp_path, monkeypatch):
         (out / "one.txt").write_text("1")
         raise OSError("the disk is full")
 
-    monkeypatch.setitem(exporters.BUILT_IN, "half", half)
+    monkeypatch.setattr(exporters, "find_exporter", lambda name: half)
     with pytest.raises(OSError, match="full"):
         export_twin(toy_twin, "half", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ortwin.capture import plugins
 from ortwin.capture.errors import ConfigError, InputError
 from ortwin.reconstruction.state import OrientedBox, Zone
 from ortwin.scenegraph import predicate as protocol
@@ -298,7 +299,7 @@ def test_a_predicate_of_another_package_is_built_like_any_other(features_of, mon
         def load():
             return spec
 
-    monkeypatch.setattr(protocol, "entry_points", lambda group: [Point()])
+    monkeypatch.setattr(plugins.metadata, "entry_points", lambda group: [Point()])
     rows = built(features_of([9.0] * 10))
     (row,) = [row for row in rows if row.predicate == "slow"]
     assert row.evidence["slowness_s_m"] == pytest.approx(2.0, abs=2e-6)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ortwin.capture import plugins
 from ortwin.capture.errors import ConfigError
 from ortwin.reconstruction.state import OrientedBox, Zone
-from ortwin.scenegraph import predicate as protocol
 from ortwin.scenegraph.pair_measuring import compute_pair_features
 from ortwin.scenegraph.predicate import ENTER_SCORE, EXIT_SCORE, grade, load_predicates, measuring_function
 from ortwin.scenegraph.vocabulary import PREDICATES, PredicateSpec
@@ -179,7 +179,7 @@ class _Point:
 
 def test_predicates_come_in_through_entry_points(monkeypatch):
     spec = PredicateSpec("moving_with", frozenset({"track"}), frozenset({"track"}), False, 0.5, lambda features: None)
-    monkeypatch.setattr(protocol, "entry_points", lambda group: [_Point(spec)])
+    monkeypatch.setattr(plugins.metadata, "entry_points", lambda group: [_Point(spec)])
     assert load_predicates()["moving_with"] is spec
     assert set(PREDICATES) < set(load_predicates())
 
@@ -195,7 +195,7 @@ def test_predicates_come_in_through_entry_points(monkeypatch):
     ],
 )
 def test_a_broken_entry_point_is_named(monkeypatch, item, message):
-    monkeypatch.setattr(protocol, "entry_points", lambda group: [_Point(item)])
+    monkeypatch.setattr(plugins.metadata, "entry_points", lambda group: [_Point(item)])
     with pytest.raises(ConfigError, match=message) as caught:
         load_predicates()
     assert "package.module:SPEC" in str(caught.value)
