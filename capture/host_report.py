@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .arrays import Times
 from .clock import ClockModel
@@ -14,6 +14,9 @@ from .host_clock import SAME_CLOCK_NS
 from .host_pieces import NO_TIME, CameraClockFit, pieces_from_host
 from .host_steps import host_steps, without_host_steps
 
+if TYPE_CHECKING:
+    from .clock_join import JointClocks
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClockReport:
@@ -22,14 +25,17 @@ class ClockReport:
     Args:
         clocks: by camera; a camera of which nothing is known has none.
         findings: in the order of cameras and frames.
-        source: what they come from, "host", "content", "both", or "stamps" where one clock stamps all cameras.
+        source: what they come from, "host", "content", "board", "both" where several were joined, or "stamps" where one
+            clock stamps all cameras.
         sigma_ms: by camera, standard deviation of its rig time against the other cameras'; None where unknown.
+        joint: what was joined, and how well it agrees; None where there was one source.
     """
 
     clocks: Mapping[str, ClockModel]
     findings: tuple[ClockFinding, ...]
     source: str
     sigma_ms: Mapping[str, float | None]
+    joint: JointClocks | None = None
 
     @property
     def unknown_delay(self) -> tuple[str, ...]:
@@ -48,6 +54,7 @@ class ClockReport:
             "unknown_delay": list(self.unknown_delay),
             "clocks": {name: clock_to_json(clock) for name, clock in self.clocks.items()},
             "sigma_ms": dict(self.sigma_ms),
+            "joint": None if self.joint is None else self.joint.to_json(),
             "findings": [
                 {name: getattr(finding, name) for name in ClockFinding.__dataclass_fields__}
                 for finding in self.findings

@@ -59,7 +59,11 @@ def calibrate(
         bool, typer.Option("--partial", help="Go on without cameras that no board joins to the others.")
     ] = False,
     clocks: Annotated[
-        bool, typer.Option("--clocks", help="Correct the recording's clocks by the time offsets that the board told.")
+        bool,
+        typer.Option(
+            "--clocks",
+            help="Correct the recording's clocks by the time offsets that the board told; kept for `ortwin sync`.",
+        ),
     ] = False,
 ) -> ExitCode:
     """Find where the cameras stand, refine their lenses, and compare their clocks, from a board in the hand.
@@ -68,7 +72,7 @@ def calibrate(
     The error on instants that had no part in the fit is always reported.
     """
     from ..capture.calibration.board_rig import calibrate_source
-    from ..capture.calibration.clock_offsets import corrected_clocks, known_offsets_ms
+    from ..capture.calibration.clock_offsets import corrected_clocks, known_offsets_ms, told_by_board
     from ..capture.calibration.rig_calibration import CalibrationConfig
     from ..capture.files import require_writable
     from ..capture.rig_file import write_rig
@@ -86,7 +90,8 @@ def calibrate(
             progress=lambda step, share: bar(round(100 * share), 100, step),
         )  # fmt: skip
     if recording is not None:
-        write_clocks(recording, corrected_clocks(recording.clocks, known_offsets_ms(found.report)))
+        right = corrected_clocks(recording.clocks, known_offsets_ms(found.report))
+        write_clocks(recording, right, told_by_board(found, right, recording))
     write_rig(out, found.rig)
     if report_file is not None:
         _write_report(found.report, report_file)

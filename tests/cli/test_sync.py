@@ -5,17 +5,21 @@ import json
 import cv2
 import numpy as np
 import pytest
+from ortwin.capture.board_clocks import BOARD_CLOCKS, board_clocks, read_board_clocks
 from ortwin.capture.calibration.clock_offsets import corrected_clocks
 from ortwin.capture.camera import CameraModel, Intrinsics
 from ortwin.capture.clock import ClockModel
+from ortwin.capture.clock_evidence import DELAY_SIGMA_S
 from ortwin.capture.clock_file import read_clocks
+from ortwin.capture.errors import InputError
 from ortwin.capture.geometry import SE3
 from ortwin.capture.health.finding import Severity
 from ortwin.capture.health.times import check_times
+from ortwin.capture.integrity import verify_tree
 from ortwin.capture.storage import RecordingWriter, open_recording
 from ortwin.capture.sync import synchronize
 from ortwin.capture.sync_clocks import write_clocks
-from ortwin.cli.app import run
+from ortwin.cli.app import ExitCode, run
 
 TINY = Intrinsics(20.0, 20.0, 7.5, 7.5, 16, 16)
 NAMES = ("cam_1", "cam_2")
@@ -122,3 +126,72 @@ def test_what_stamps_cannot_show_is_said_until_a_board_has_told_it(recording, ca
     capsys.readouterr()
     assert run(["sync", str(recording), "--dry-run"]) == 0
     assert "cam_1 -6.5 ms, cam_2 +6.5 ms" in capsys.readouterr().err
+
+
+BOARD_SIGMA_S = 0.0003
+
+
+def shown_a_board(path, later_ms):
+    """As `ortwin calibrate --clocks` leaves it: the board saw frames of cam_2 later by so much than host stamps say."""
+    stored = open_recording(path)
+    right = corrected_clocks(stored.clocks, {"cam_2": later_ms})
+    device_ns = {name: stored.device_ns(name) for name in NAMES}
+    at_ns = int(stored.timestamps_ns("cam_1")[250])
+    told = board_clocks(right, device_ns, NAMES, at_ns, np.diag([0.0, BOARD_SIGMA_S**2]))
+    write_clocks(stored, right, told)
+    return told
+
+
+def apart_ms(path):
+    stored = open_recording(path)
+    return float(np.median(stored.timestamps_ns("cam_2") - stored.timestamps_ns("cam_1"))) * 1e-6
+
+
+def test_what_a_board_told_is_kept_and_joined_with_host_stamps(recording, capsys):
+    told = shown_a_board(recording, -13.0)
+    assert verify_tree(recording).damaged == ()
+    kept = read_board_clocks(recording / BOARD_CLOCKS)
+    assert kept is not None and kept.camera_ids == NAMES and (kept.rig_ns == told.rig_ns).all()
+    assert run(["sync", str(recording)]) == 0
+    assert f"ortwin sync {recording} --from both joins what the board told" in capsys.readouterr().err
+    by_host_ms = apart_ms(recording)
+    assert run(["sync", str(recording), "--from", "both", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["source"] == "both" and document["joint"]["sources"] == ["host", "board"]
+    assert document["joint"]["freedom"] == 1 and document["joint"]["disagreements"] == []
+    # Ways to the host are known so little that the board outweighs them (0.3 ms against 10 ms).
+    assert apart_ms(recording) - by_host_ms == pytest.approx(-13.0, abs=13.0 * (BOARD_SIGMA_S / DELAY_SIGMA_S) ** 2)
+    # Half of what two cameras are apart is each one's; the rate is that of the host, over 15 s at most.
+    assert document["sigma_ms"]["cam_2"] == pytest.approx(0.5e3 * BOARD_SIGMA_S, rel=0.1)
+    assert document["unknown_delay"] == []
+    assert [piece.from_position for piece in open_recording(recording).clocks["cam_1"].pieces] == [0, AT_FRAME]
+
+
+def test_a_board_that_does_not_fit_host_stamps_is_said(recording, capsys):
+    shown_a_board(recording, -60.0)
+    assert run(["sync", str(recording), "--from", "both"]) == 0
+    told = capsys.readouterr()
+    assert "joined: stamps of the host, boards" in told.out
+    assert "boards and stamps of the host disagree" in " ".join(told.err.split())
+
+
+def test_without_host_stamps_a_board_alone_tells_the_clocks(tmp_path, capsys):
+    path = filmed(tmp_path / "deaf.recording", with_host=False)
+    assert run(["sync", str(path), "--from", "both"]) == ExitCode.GAPS
+    told = shown_a_board(path, -13.0)
+    capsys.readouterr()
+    assert run(["sync", str(path), "--from", "both", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    stored = open_recording(path)
+    assert document["source"] == "board"
+    for name, position, rig_ns in zip(NAMES, told.positions.tolist(), told.rig_ns.tolist(), strict=True):
+        assert stored.timestamps_ns(name)[position] == rig_ns
+    # What a quartz may drift from the board's frame to the first and last one is claimed.
+    assert 0.1 < document["sigma_ms"]["cam_1"] < 2.0
+
+
+def test_a_damaged_word_of_a_board_is_refused(recording):
+    shown_a_board(recording, -13.0)
+    (recording / BOARD_CLOCKS).write_text('{"cameras": ["cam_1", "cam_2"], "position": [1], "rig_ns": [2, 3]}')
+    with pytest.raises(InputError, match="what a board told"):
+        read_board_clocks(recording / BOARD_CLOCKS)
