@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,9 +68,13 @@ class Measurer:
     Args:
         performance: whose moments come.
         times_ns: (t,) the instants.
+        thresholds_m: the gaps at which a relation begins or ends, where others than those of the page.
     """
 
-    def __init__(self, performance: Performance, times_ns: np.ndarray) -> None:
+    def __init__(
+        self, performance: Performance, times_ns: np.ndarray, thresholds_m: Sequence[float] = THRESHOLDS_M
+    ) -> None:
+        self._thresholds_m = thresholds_m
         self._actors: list[Actor] = list(performance.actors.values())
         self._trees = [SurfaceTree.of(actor.vertices_m(0.0), actor.mesh.faces) for actor in self._actors]
         self._samples = [surface_samples(actor, NUM_SAMPLES) for actor in self._actors]
@@ -137,7 +142,7 @@ class Measurer:
         far = asked & (boxes_m > FAR_M)
         self._last_m[far], self._measured_at_m[far] = boxes_m[far], way_m[far]
         stale = (doubt_m > NEWS_M) | np.any(
-            [np.abs(self._last_m - threshold) <= doubt_m for threshold in THRESHOLDS_M], axis=0
+            [np.abs(self._last_m - threshold) <= doubt_m for threshold in self._thresholds_m], axis=0
         )
         for i, j in np.argwhere(asked & ~far & stale & (doubt_m > 0)).tolist():
             self._last_m[i, j], self._measured_at_m[i, j] = self._gap_m(i, j), way_m[i, j]

@@ -5,7 +5,7 @@ Nothing here is shared with the scene graph: both read the same page, so that an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -20,15 +20,33 @@ MINIMUM_S = {
 EVENT_S = 1.0
 HANDED_WITHIN_S = 2.0
 
-#: (enters, exits) of each measure.
-GAP_M = {"close_to": (0.40, 0.55), "touching": (0.03, 0.06)}
-BOTTOM_M, FOOTPRINT_SHARE = (0.10, 0.15), (0.5, 0.4)
-INSIDE_SHARE = (0.9, 0.7)
-LEVEL_RAD, LYING_GAP_M = (np.deg2rad(30), np.deg2rad(45)), (0.06, 0.10)
-BEARING_RAD, FACING_M, UPRIGHT_RAD = (np.deg2rad(30), np.deg2rad(45)), (2.0, 2.5), np.deg2rad(45)
-APPROACH_M_S, APPROACHING_M = (0.30, 0.15), (3.0, 3.5)
 APPROACH_WINDOW_S = 0.2
-ZONE_OUTSIDE_M = (0.0, 0.10)
+
+Limit = tuple[float, float]
+"""Where a measure enters, and beyond what it exits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The thresholds of the page, (enters, exits) of each measure."""
+
+    close_m: Limit = (0.40, 0.55)
+    touching_m: Limit = (0.03, 0.06)
+    bottom_m: Limit = (0.10, 0.15)
+    footprint_share: Limit = (0.5, 0.4)
+    inside_share: Limit = (0.9, 0.7)
+    level_rad: Limit = (np.pi / 6, np.pi / 4)
+    lying_m: Limit = (0.06, 0.10)
+    bearing_rad: Limit = (np.pi / 6, np.pi / 4)
+    facing_m: Limit = (2.0, 2.5)
+    upright_rad: Limit = (np.pi / 4, np.pi / 4)
+    approach_m_s: Limit = (0.30, 0.15)
+    approaching_m: Limit = (3.0, 3.5)
+    zone_outside_m: Limit = (0.0, 0.10)
+
+    def scaled(self, factor: float) -> Limits:
+        """All of them times a factor: the relations of another page, which differs by its numbers alone."""
+        return Limits(*((factor * enters, factor * exits) for enters, exits in astuple(self)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,46 +77,48 @@ class Verdict:
         )  # fmt: skip
 
 
-def at_most(value: np.ndarray, limits: tuple[float, float], play: np.ndarray | float = 0.0) -> Verdict:
+def at_most(value: np.ndarray, limits: Limit, play: np.ndarray | float = 0.0) -> Verdict:
     """A measure (t,) that enters at or below the first limit and exits above the second, and may be off by `play`."""
     enter, leave = limits
     return Verdict(value <= enter, value <= leave, value + play <= leave, value - play <= enter)
 
 
-def at_least(value: np.ndarray, limits: tuple[float, float], play: np.ndarray | float = 0.0) -> Verdict:
+def at_least(value: np.ndarray, limits: Limit, play: np.ndarray | float = 0.0) -> Verdict:
     """The same for a measure that enters at or above its first limit."""
     return at_most(-value, (-limits[0], -limits[1]), play)
 
 
-def near(measured: Measurements, predicate: str, i: int, j: int, reach_m: np.ndarray) -> Verdict:
+def near(measured: Measurements, limits_m: Limit, i: int, j: int, reach_m: np.ndarray) -> Verdict:
     """close_to and touching: of thing i and a thing or fixture j, who may be `reach_m` (t,) elsewhere."""
-    return at_most(_gap_m(measured, i, j), GAP_M[predicate], reach_m)
+    return at_most(_gap_m(measured, i, j), limits_m, reach_m)
 
 
-def on(measured: Measurements, i: int, box: OrientedBox, reach_m: np.ndarray) -> Verdict:
+def on(measured: Measurements, limits: Limits, i: int, box: OrientedBox, reach_m: np.ndarray) -> Verdict:
     """Resting on a fixture's box."""
     bottom_m = np.abs(measured.low_m[:, i, 2] - np.float32(box.corners_m()[:, 2].max()))
-    return at_most(bottom_m, BOTTOM_M, reach_m) & _over(measured, i, box, reach_m)
+    return at_most(bottom_m, limits.bottom_m, reach_m) & _over(measured, limits, i, box, reach_m)
 
 
-def inside(measured: Measurements, i: int, j: int, reach_m: np.ndarray) -> Verdict:
+def inside(measured: Measurements, limits: Limits, i: int, j: int, reach_m: np.ndarray) -> Verdict:
     """In the box of a fixture or tray j."""
     size_m = np.maximum(measured.high_m[:, i] - measured.low_m[:, i], 1e-3)
     with np.errstate(invalid="ignore"):
         play = np.where(reach_m > 0, reach_m * (1.0 / size_m).sum(axis=1), 0.0)
-        verdict = at_least(measured.inside_share[:, i, j], INSIDE_SHARE, play)
+        verdict = at_least(measured.inside_share[:, i, j], limits.inside_share, play)
         touches = _gap_m(measured, i, j) - reach_m <= 0.0
     return Verdict(verdict.enter, verdict.stay, verdict.surely_stays, verdict.may_enter & touches)
 
 
-def lying_on(measured: Measurements, i: int, number: int, reach_m: np.ndarray) -> Verdict:
+def lying_on(measured: Measurements, limits: Limits, i: int, number: int, reach_m: np.ndarray) -> Verdict:
     """Lying on fixture `number`; the trunk of somebody unseen is taken to stay as it is."""
-    level = at_most(np.abs(measured.trunk_rad[:, i]), LEVEL_RAD)
-    touches = at_most(_gap_m(measured, i, len(measured.names) + number), LYING_GAP_M, reach_m)
-    return level & touches & _over(measured, i, measured.fixtures[number].box, reach_m)
+    level = at_most(np.abs(measured.trunk_rad[:, i]), limits.level_rad)
+    touches = at_most(_gap_m(measured, i, len(measured.names) + number), limits.lying_m, reach_m)
+    return level & touches & _over(measured, limits, i, measured.fixtures[number].box, reach_m)
 
 
-def facing(measured: Measurements, i: int, point_m: np.ndarray, reach_m: np.ndarray, is_seen: np.ndarray) -> Verdict:
+def facing(
+    measured: Measurements, limits: Limits, i: int, point_m: np.ndarray, reach_m: np.ndarray, is_seen: np.ndarray
+) -> Verdict:
     """Facing a point (t, 2), NaN where there is no bearing; `is_seen` (t,) tells whether thing i is seen.
 
     An unseen person may turn, so that only what is far is sure; a seen one is upright or not.
@@ -106,9 +126,9 @@ def facing(measured: Measurements, i: int, point_m: np.ndarray, reach_m: np.ndar
     away, away_m = _away(measured, i, point_m)
     with np.errstate(invalid="ignore"):
         bearing = np.arccos(np.clip(np.einsum("tc,tc->t", measured.front[:, i], away), -1.0, 1.0))
-        upright = measured.trunk_rad[:, i] >= UPRIGHT_RAD
-        aims = at_most(bearing, BEARING_RAD)
-        within = at_most(away_m, FACING_M, reach_m)
+        upright = measured.trunk_rad[:, i] >= limits.upright_rad[0]
+        aims = at_most(bearing, limits.bearing_rad)
+        within = at_most(away_m, limits.facing_m, reach_m)
     return Verdict(
         upright & aims.enter & within.enter, upright & aims.stay & within.stay, np.zeros_like(upright),
         within.may_enter & (upright | ~is_seen),
@@ -116,25 +136,25 @@ def facing(measured: Measurements, i: int, point_m: np.ndarray, reach_m: np.ndar
 
 
 def approaching(
-    measured: Measurements, i: int, point_m: np.ndarray, reach_m: np.ndarray, is_seen: np.ndarray
+    measured: Measurements, limits: Limits, i: int, point_m: np.ndarray, reach_m: np.ndarray, is_seen: np.ndarray
 ) -> Verdict:
     """Coming nearer to a point (t, 2) by one's own motion, which is known of whom somebody sees."""
     away, away_m = _away(measured, i, point_m)
     velocity = velocity_m_s(measured.place_m[:, i], measured.step_s)
     speed_m_s = np.einsum("tc,tc->t", velocity, away)
-    fast = np.linalg.norm(velocity, axis=1) >= APPROACH_M_S[0]
+    fast = np.linalg.norm(velocity, axis=1) >= limits.approach_m_s[0]
     with np.errstate(invalid="ignore"):
-        comes = at_least(speed_m_s, APPROACH_M_S)
-        within = at_most(away_m, APPROACHING_M, reach_m)
+        comes = at_least(speed_m_s, limits.approach_m_s)
+        within = at_most(away_m, limits.approaching_m, reach_m)
     return Verdict(
         comes.enter & within.enter, comes.stay & within.stay, np.zeros_like(fast), within.may_enter & (fast | ~is_seen)
     )
 
 
-def inside_zone(measured: Measurements, i: int, zone: Zone, reach_m: np.ndarray) -> Verdict:
+def inside_zone(measured: Measurements, limits: Limits, i: int, zone: Zone, reach_m: np.ndarray) -> Verdict:
     """The centre in a zone."""
     center_m = (measured.low_m[:, i] + measured.high_m[:, i]) / 2
-    return at_most(outside_m(center_m, zone), ZONE_OUTSIDE_M, reach_m)
+    return at_most(outside_m(center_m, zone), limits.zone_outside_m, reach_m)
 
 
 def point_m(measured: Measurements, i: int, j: int) -> np.ndarray:
@@ -162,13 +182,13 @@ def _gap_m(measured: Measurements, i: int, j: int) -> np.ndarray:
     return measured.gap_m[:, min(i, j), max(i, j)]
 
 
-def _over(measured: Measurements, i: int, box: OrientedBox, reach_m: np.ndarray) -> Verdict:
+def _over(measured: Measurements, limits: Limits, i: int, box: OrientedBox, reach_m: np.ndarray) -> Verdict:
     """Enough of a thing's footprint over that of a box; it changes by 1 / dx + 1 / dy per metre at most."""
     low_m, high_m = measured.low_m[:, i, :2], measured.high_m[:, i, :2]
     share = footprint_share(low_m, high_m, footprint_m(box))
     with np.errstate(invalid="ignore"):
         play = np.where(reach_m > 0, reach_m * (1.0 / np.maximum(high_m - low_m, 1e-3)).sum(axis=1), 0.0)
-        return at_least(share, FOOTPRINT_SHARE, play)
+        return at_least(share, limits.footprint_share, play)
 
 
 def _away(measured: Measurements, i: int, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from ...reconstruction.state import Zone
 from . import relation_rules as rules
 from .measurements import Measurements
 from .performance import Act, Phase
-from .relation_rules import EVENT_S, HANDED_WITHIN_S, MINIMUM_S, Verdict
+from .relation_rules import EVENT_S, HANDED_WITHIN_S, MINIMUM_S, Limits, Verdict
 from .spans import bridged, hysteresis, instants_of, least_instants, runs, settle, unseen_for, without_short
 
 #: How fast somebody unseen may be, m/s.
@@ -23,6 +23,7 @@ UNSEEN_SPEED_M_S = 1.4
 ACT_UNSEEN_S = 1.0
 #: An act that is interrupted for less goes on: hands that end one stretch of work and begin the next never leave it.
 ACT_BRIDGED_S = 1.0
+PAGE = Limits()
 MEASURED = frozenset({*MINIMUM_S, "entered", "left", "handover"})
 
 
@@ -43,14 +44,16 @@ class Sights:
 
 
 def true_relations(
-    measured: Measurements, sights: Sights, zones: Sequence[Zone], acts: Iterable[Act] = ()
+    measured: Measurements, sights: Sights, zones: Sequence[Zone], acts: Iterable[Act] = (), limits: Limits = PAGE
 ) -> list[RelationTruth]:
     """All relations as intervals of instants, the unknown ones among them; symmetric ones once.
+
+    With other `limits` than those of the page it is another page's truth; `measured` must be exact about its gaps.
 
     Raises:
         ConfigError: an act is about somebody or something that is not there.
     """
-    rows = [*_measured_rows(measured, sights, zones)]
+    rows = [*_measured_rows(measured, sights, zones, limits)]
     performed = [*_performed_rows(measured, sights, acts)]
     inside = [row for row in rows if row.predicate == "inside_zone"]
     handed = _handovers(performed, [row for row in rows if row.predicate == "on"], measured)
@@ -63,7 +66,9 @@ def true_phases(phases: Iterable[Phase], times_ns: np.ndarray) -> list[tuple[str
     return [span for span in spans if span[2] > span[1]]
 
 
-def _measured_rows(measured: Measurements, sights: Sights, zones: Sequence[Zone]) -> Iterator[RelationTruth]:
+def _measured_rows(
+    measured: Measurements, sights: Sights, zones: Sequence[Zone], limits: Limits
+) -> Iterator[RelationTruth]:
     """What follows from shapes, joints and poses."""
     names, m = measured.names, len(measured.names)
     labels: dict[str, list[int]] = {}
@@ -71,11 +76,11 @@ def _measured_rows(measured: Measurements, sights: Sights, zones: Sequence[Zone]
         labels.setdefault(fixture.label, []).append(number)
 
     def pair(i: int, predicate: str, j: int) -> Iterator[RelationTruth]:
-        rule = _rule_for(measured, sights, predicate, i, [j])
+        rule = _rule_for(measured, sights, limits, predicate, i, [j])
         yield from _rows(measured, sights, i, predicate, names[j], rule, j)
 
     def standing(i: int, predicate: str, label: str) -> Iterator[RelationTruth]:
-        rule = _rule_for(measured, sights, predicate, i, [m + number for number in labels[label]])
+        rule = _rule_for(measured, sights, limits, predicate, i, [m + number for number in labels[label]])
         yield from _rows(measured, sights, i, predicate, label, rule)
 
     trays = np.flatnonzero(np.isfinite(measured.inside_share[:, :, :m]).any(axis=(0, 1))).tolist()
@@ -97,7 +102,7 @@ def _measured_rows(measured: Measurements, sights: Sights, zones: Sequence[Zone]
     for i, zone in itertools.product(range(m), zones):
         yield from _rows(
             measured, sights, i, "inside_zone", zone.label,
-            lambda reach_m, i=i, zone=zone: rules.inside_zone(measured, i, zone, reach_m),
+            lambda reach_m, i=i, zone=zone: rules.inside_zone(measured, limits, i, zone, reach_m),
         )  # fmt: skip
 
 
@@ -105,21 +110,24 @@ Rule = Callable[[np.ndarray], Verdict]
 """From how far two things may be elsewhere (t,), metres, to what can be said of them."""
 
 
-def _rule_for(measured: Measurements, sights: Sights, predicate: str, i: int, others: Sequence[int]) -> Rule:
+def _rule_for(
+    measured: Measurements, sights: Sights, limits: Limits, predicate: str, i: int, others: Sequence[int]
+) -> Rule:
     """The rule of a predicate between thing i and any one of others (things, then fixtures, numbered on)."""
     m = len(measured.names)
 
     def one(j: int, reach_m: np.ndarray) -> Verdict:
-        if predicate in rules.GAP_M:
-            return rules.near(measured, predicate, i, j, reach_m)
+        if predicate in ("close_to", "touching"):
+            limits_m = limits.close_m if predicate == "close_to" else limits.touching_m
+            return rules.near(measured, limits_m, i, j, reach_m)
         if predicate == "on":
-            return rules.on(measured, i, measured.fixtures[j - m].box, reach_m)
+            return rules.on(measured, limits, i, measured.fixtures[j - m].box, reach_m)
         if predicate == "inside":
-            return rules.inside(measured, i, j, reach_m)
+            return rules.inside(measured, limits, i, j, reach_m)
         if predicate == "lying_on":
-            return rules.lying_on(measured, i, j - m, reach_m)
+            return rules.lying_on(measured, limits, i, j - m, reach_m)
         rule = {"facing": rules.facing, "approaching": rules.approaching}[predicate]
-        return rule(measured, i, rules.point_m(measured, i, j), reach_m, sights.seen[:, i])
+        return rule(measured, limits, i, rules.point_m(measured, i, j), reach_m, sights.seen[:, i])
 
     return lambda reach_m: reduce(Verdict.__or__, [one(j, reach_m) for j in others])
 

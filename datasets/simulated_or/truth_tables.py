@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ...capture.clock import ClockModel
 from ...evaluation.truth import TrackTruth
 from ...evaluation.truth_writer import BODY_CHUNK, TruthWriter
 from .faults import Schedule
-from .measurements import Measurements, Measurer
+from .measurements import THRESHOLDS_M, Measurements, Measurer
 from .moments import Moment, is_person, is_tool, moments
 from .performance import Performance
 from .seen_surface import seen_surface_m, standing_mesh
@@ -21,6 +22,14 @@ from .sightings import Sightings, watching
 from .true_relations import Sights, true_phases, true_relations
 
 SAME_SHAPE_M = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """What the relations of a performance follow from: its measures, and who was seen when."""
+
+    measured: Measurements
+    sights: Sights
 
 
 def write_truth(
@@ -35,8 +44,9 @@ def write_truth(
     extra: Mapping[str, Any] | None = None,
     bodies: bool = True,
     progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Write every table but the foreground masks, which come frame by frame.
+    thresholds_m: Sequence[float] = THRESHOLDS_M,
+) -> Watched:
+    """Write every table but the foreground masks, which come frame by frame; answers what it was read off.
 
     Args:
         truth: the writer.
@@ -50,12 +60,13 @@ def write_truth(
             truth/extra/scenario.json.
         bodies: whether to keep the surfaces of people and drape at every instant (about 5 kB per person and instant).
         progress: called with the instants done and their number.
+        thresholds_m: at which gaps the measures that come back are exact.
 
     Raises:
         ConfigError: the script performs something with somebody who is not there.
     """
     room = performance.room
-    measurer = Measurer(performance, times_ns)
+    measurer = Measurer(performance, times_ns, thresholds_m)
     sightings = Sightings(performance, len(times_ns), watching(rig, schedule))
     recorder = _BodyRecorder(truth, performance) if bodies else None
     for moment in moments(performance, times_ns):
@@ -87,6 +98,7 @@ def write_truth(
     truth.tools(_tools(performance, measured, sights, sightings))
     _write_shapes(truth, performance)
     truth.extra("scenario", {**_scenario(performance), **(extra or {})})
+    return Watched(measured, sights)
 
 
 def _tracks(performance: Performance, measured: Measurements, sights: Sights) -> Iterator[TrackTruth]:
