@@ -49,6 +49,10 @@ def print_board(
     page: Annotated[
         str | None, typer.Option("--page", help="A4, letter, A3, A2, A1 or A0; left out, A3 or what fits.")
     ] = None,
+    tiles: Annotated[
+        bool,
+        typer.Option("--tiles", help="Spread a board that is larger than the page over several (A4 if none is named)."),
+    ] = False,
 ) -> None:
     """Make a page with a calibration board, to scale, for the printer.
 
@@ -56,7 +60,7 @@ def print_board(
     square and correct the board file where the printer did not keep the scale.
     """
     from ..capture.calibration.board import read_board
-    from ..capture.calibration.board_print import largest_square_m, write_board
+    from ..capture.calibration.board_print import SMALL_PAGE, largest_square_m, write_board
     from ..capture.files import require_writable
 
     if out.suffix.lower() != ".pdf":
@@ -68,17 +72,25 @@ def print_board(
         across, down = _squares(squares)
         square_m = 1e-3 * square_mm if square_mm else largest_square_m(across, down, page or DEFAULT_PAGE)
         wanted = _board(kind, across, down, square_m, marker_mm, dictionary, inverted, legacy_pattern)
-    place = write_board(out, wanted, page)
+    if tiles and page is None:
+        page = SMALL_PAGE
+    pages = write_board(out, wanted, page, tiles=tiles)
+    place = pages[0]
     beside = out.with_suffix(".toml")
     report.result(
         {
-            "out": out, "board": beside, "page": place.page, "width_mm": 1e3 * place.width_m,
+            "out": out, "board": beside, "page": place.page, "pages": len(pages), "width_mm": 1e3 * place.width_m,
             "height_mm": 1e3 * place.height_m, "square_mm": 1e3 * wanted.square_m, "marker_mm": 1e3 * wanted.marker_m,
         }
     )  # fmt: skip
     report.say(
         "print it at 100 per cent, see that both rulers are 100 mm long, and glue it on something stiff and flat"
     )
+    if len(pages) > 1:
+        report.say(
+            f"{len(pages)} pages: cut each on its marks and lay it over the strips of those before it; then measure "
+            "from one end to the other, across the seams"
+        )
     report.next("ortwin", "calibrate", "FOLDER", "--board", beside, "--out", "rig.json")
 
 
