@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -141,14 +142,11 @@ def _fixture_names(truth: Truth) -> list[str]:
 
 
 def _seen(truth: Truth, blind: Blind | None) -> dict[str, np.ndarray]:
-    """(t,) bool by person and tool: whether any camera sees it that is not blind."""
+    """(t,) bool by track: whether any camera sees it that is not blind."""
     seen: dict[str, np.ndarray] = {}
     if truth.folder is None:
         return seen
-    for file, key in (("people.csv", "person_id"), ("tools.csv", "tool_id")):
-        path = truth.folder / file
-        if not path.exists():
-            continue
+    for path, key in _sight_tables(truth.folder):
         with path.open(newline="", encoding="utf-8") as rows:
             for row in csv.DictReader(rows):
                 mask = seen.setdefault(row[key], np.zeros(len(truth.times_ns), dtype=bool))
@@ -158,6 +156,14 @@ def _seen(truth: Truth, blind: Blind | None) -> dict[str, np.ndarray]:
                     cameras = [name for name in cameras if not blind(name, int(truth.times_ns[instant]))]
                 mask[instant] |= bool(cameras)
     return seen
+
+
+def _sight_tables(folder: Path) -> list[tuple[Path, str]]:
+    """The files that tell which cameras see what, and their columns of names; of joints and poses if there is no other."""
+    if (whole := folder / "sightings.csv").exists():
+        return [(whole, "track_id")]
+    tables = [(folder / "people.csv", "person_id"), (folder / "tools.csv", "tool_id")]
+    return [(path, key) for path, key in tables if path.exists()]
 
 
 def _spread_m(seen: np.ndarray, step_s: float) -> np.ndarray:

@@ -5,6 +5,7 @@
     truth/rig.json           camera_id -> world_from_color
     truth/people.csv         instant,person_id,role,joint,x_m,y_m,z_m,visible_in           COCO-17 names
     truth/tools.csv          instant,tool_id,label,x_m,y_m,z_m,qw,qx,qy,qz,visible_in      world_from_tool
+    truth/sightings.csv      instant,track_id,visible_in                                   cameras that see any of it
     truth/tools/, truth/bodies/   shapes of tools, and surfaces of people through time: see truth_shapes
     truth/tracks.csv         time_ns,track_id,label,x_m,y_m,z_m,sigma_m,dx_m,dy_m,dz_m     boxes of whatever moves
     truth/room.ply           the static surfaces;  truth/room_seen.ply  points of them that some camera saw

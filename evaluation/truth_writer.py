@@ -80,6 +80,11 @@ class TruthWriter:
         )  # fmt: skip
         self._csv("tools.csv", columns, rows)
 
+    def sightings(self, rows: Iterable[tuple[int, str, Sequence[str]]]) -> None:
+        """Who or what is seen: rows of instant, track id, and the cameras that see it."""
+        columns = ("instant", "track_id", "visible_in")
+        self._csv("sightings.csv", columns, ((instant, name, ";".join(cameras)) for instant, name, cameras in rows))
+
     def tool_shape(self, label: str, vertices_m: np.ndarray, faces: np.ndarray) -> None:
         """The shape of a thing in its own frame: (n, 3), (f, 3)."""
         self._put(f"tools/{label}.ply", ply_bytes(vertices_m, faces))

@@ -13,7 +13,7 @@ SIDES = ("left", "right")
 VELOCITY_WINDOW_S = 0.2
 #: The middle of the palm lies so far beyond the wrist, as a share of the forearm.
 PALM_BEYOND = 0.35
-STIR_WINDOW_S = 0.5
+STIR_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,8 @@ class BodyMotion:
         front: (T, H, 2) level unit vector out of the chest.
         trunk_rad: (T, H) angle of the trunk above the level plane.
         wrist_m, palm_m: (T, H, 2, 3) left, right.
-        stir_m_s: (T, H, 2) how fast each hand moves, on the mean of 0.5 s to either side.
+        stir_m_s: (T, H, 2) how fast each hand moves, on the mean of 0.5 s before the instant or after it, whichever is
+            less, so that reaching for something is not part of what is done there.
     """
 
     numbers: np.ndarray
@@ -62,7 +63,7 @@ def body_motion(window: SceneWindow) -> BodyMotion:
         np.arctan2(trunk[..., 2], np.linalg.norm(trunk[..., :2], axis=-1)),
         wrist_m,
         wrist_m + PALM_BEYOND * (wrist_m - elbow_m),
-        mean_speed_m_s(wrist_m, window.step_s, STIR_WINDOW_S),
+        np.fmin(*(mean_speed_m_s(wrist_m, window.step_s, *span_s) for span_s in ((STIR_S, 0.0), (0.0, STIR_S)))),
     )
 
 
@@ -85,17 +86,17 @@ def smooth_velocity_m_s(points_m: np.ndarray, step_s: float, window_s: float) ->
     return np.where(known[..., None], velocity, np.nan)
 
 
-def mean_speed_m_s(points_m: np.ndarray, step_s: float, window_s: float) -> np.ndarray:
-    """(T, ...) length of the way of points (T, ..., d) from instant to instant, per second, over a centred window.
+def mean_speed_m_s(points_m: np.ndarray, step_s: float, before_s: float, after_s: float) -> np.ndarray:
+    """(T, ...) length of the way of points (T, ..., d) from instant to instant, per second, over a window about each.
 
-    Steps from or to where a point is unknown are left out.
+    Steps from or to where a point is unknown are left out; NaN where no step is known.
     """
-    count = window_instants(window_s, step_s)
     way_m = np.linalg.norm(np.diff(points_m, axis=0), axis=-1)
     sums = np.concatenate([np.zeros_like(way_m[:1]), np.cumsum(np.nan_to_num(way_m), axis=0)])
     counts = np.concatenate([np.zeros_like(way_m[:1]), np.cumsum(np.isfinite(way_m), axis=0)])
     number = np.arange(len(points_m))
-    before, after = np.maximum(number - count, 0), np.minimum(number + count, len(points_m) - 1)
+    earlier, later = (window_instants(span_s, step_s) if span_s else 0 for span_s in (before_s, after_s))
+    before, after = np.maximum(number - earlier, 0), np.minimum(number + later, len(points_m) - 1)
     if not len(way_m):
         return np.where(np.isfinite(points_m).all(axis=-1), 0.0, np.nan)
     steps = counts[after] - counts[before]

@@ -1,4 +1,4 @@
-"""What hands do: which thing goes along with which hand, what a free hand is at, where held tools work.
+"""What hands do with things: which thing goes along with which hand, and where held tools work.
 
 A thing is in a hand where the palm is near it and the wrist stands still in the frame of the thing. Both are told for
 each thing by the better of the two hands. How still it stands is the net speed over 0.2 s either before or after the
@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from .body_motion import STIR_WINDOW_S, BodyMotion, mean_speed_m_s, window_instants
+from .body_motion import STIR_S, BodyMotion, mean_speed_m_s, window_instants
 from .scene_window import SceneWindow, ToolPath
 from .vocabulary import WORK_TOOLS
 
@@ -25,12 +25,10 @@ SLIP_COUNTS_S = 0.5
 BEHIND_M = 0.05
 #: A thing that is so near to a support, and slower, lies on it; who has it in hand keeps the hand on it, this still.
 RESTS_M, RESTS_M_S, ON_IT_M, STILL_HAND_M_S = 0.05, 0.05, 0.06, 0.08
-#: What counts as work when somebody may be helping at it: a tip or a hand at the patient, the hand moving.
-WORKING_TIP_M, WORKING_HAND_M, WORKING_HAND_M_S = 0.05, 0.06, 0.05
+#: A tool whose tip is so near to the patient, and moves as it does at work, works there.
+WORKING_TIP_M = 0.05
 #: Whoever cleans moves the tip at least so fast.
 SWEEPING, SWEEP_M_S = frozenset({"cleaning"}), 0.05
-#: A hand that helps, and holds nothing, is so near to the patient.
-HELPING_HAND_M = 0.20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +76,11 @@ class Grips:
         """(T, H, K) by how much the hand of each is nearer to holding the thing than that of anybody else."""
         return self.others_m() - farness(*self.best())
 
+    def works(self, action: str) -> np.ndarray:
+        """(T, K) bool: where the tip of each thing moves as it does in a work; true where nobody can say."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(~(self.tip_m_s < SWEEP_M_S)) if action in SWEEPING else np.ones(self.tip_m_s.shape, bool)
+
     def at(self, instants: slice) -> Grips:
         """The same at some instants."""
         cut = {item.name: getattr(self, item.name)[instants] for item in fields(self) if item.name != "numbers"}
@@ -102,7 +105,8 @@ def grips(window: SceneWindow, motion: BodyMotion) -> Grips:
         tip_m[:, column] = path.tips_m()
         middle_m = path.rotation @ ((path.low_m + path.high_m) / 2) + path.translation_m
         thing_m_s[:, column] = np.fmax(*_net_speeds(middle_m, count, step_s))
-    return Grips(numbers, palm_m, slip_m_s, tip_m, mean_speed_m_s(tip_m, step_s, STIR_WINDOW_S), thing_m_s)
+    tip_m_s = mean_speed_m_s(tip_m, step_s, STIR_S, STIR_S)
+    return Grips(numbers, palm_m, slip_m_s, tip_m, tip_m_s, thing_m_s)
 
 
 def armed_hands(held: Grips, support_m: np.ndarray) -> np.ndarray:
@@ -134,16 +138,17 @@ def tools_in_hand(held: Grips, rest_m: np.ndarray, support_m: np.ndarray) -> np.
 
 
 def work_distances_m(
-    in_hand: np.ndarray, tip_gap_m: np.ndarray, tip_m_s: np.ndarray, labels: list[str], num_patients: int
+    in_hand: np.ndarray, tip_gap_m: np.ndarray, held: Grips, labels: list[str], num_patients: int
 ) -> Mapping[str, np.ndarray]:
     """By action, (T, H, B) how near the tip of a tool for it, held by each person, is to each of B things.
 
-    Infinite where she holds no such tool, and of a fixture where a patient is nearer; NaN where nobody can say.
+    Infinite where she holds no such tool, or it does not move as it does at work, and of a fixture where a patient is
+    nearer; NaN where nobody can say.
 
     Args:
         in_hand: (T, H, K) as from `tools_in_hand`.
         tip_gap_m: (T, K, B) from each working point to each surface.
-        tip_m_s: (T, K) how fast it moves.
+        held: the grips.
         labels: the classes of the K things.
         num_patients: so many of the B things are patients, who come first.
     """
@@ -153,90 +158,24 @@ def work_distances_m(
     shape = (in_hand.shape[0], in_hand.shape[1], tip_gap_m.shape[2])
     found = {}
     for action, tools in WORK_TOOLS.items():
-        best, doubt = np.full(shape, np.inf), np.zeros(shape, dtype=bool)
+        best, doubt, works = np.full(shape, np.inf), np.zeros(shape, dtype=bool), held.works(action)
         for column, label in enumerate(labels):
             if label in tools:
-                held, gap_m = in_hand[:, :, column, None], tip_gap_m[:, None, column]
-                if action in SWEEPING:
-                    gap_m = np.where(tip_m_s[:, column, None, None] < SWEEP_M_S, np.inf, gap_m)
-                best = np.fmin(best, np.where(held == 1.0, gap_m, np.inf))
-                doubt |= np.isnan(held) | ((held == 1.0) & np.isnan(gap_m))
+                in_hers = in_hand[:, :, column, None]
+                gap_m = np.where(works[:, column, None, None], tip_gap_m[:, None, column], np.inf)
+                best = np.fmin(best, np.where(in_hers == 1.0, gap_m, np.inf))
+                doubt |= np.isnan(in_hers) | ((in_hers == 1.0) & np.isnan(gap_m))
         found[action] = np.where(doubt & np.isinf(best), np.nan, best)
     return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FreeHands:
-    """What the hands that hold nothing are at: (T, H, B) each, H people and B things, patients first.
-
-    Args:
-        nearest_m: of the nearer one, infinite with none free.
-        farthest_m: of the farther one, where both are free.
-        stir_m_s: how fast the nearer one moves.
-        rival_m: how near that one is to the nearest fixture, where the thing is a patient, or the other way round.
-    """
-
-    nearest_m: np.ndarray
-    farthest_m: np.ndarray
-    stir_m_s: np.ndarray
-    rival_m: np.ndarray
-
-
-def free_hands(palm_gap_m: np.ndarray, armed: np.ndarray, stir_m_s: np.ndarray, num_patients: int) -> FreeHands:
-    """What free hands are at.
-
-    Args:
-        palm_gap_m: (T, H, 2, B).
-        armed: (T, H, 2) hands that hold something.
-        stir_m_s: (T, H, 2).
-        num_patients: so many of the B things are patients, who come first.
-    """
-    gap_m = np.where(armed[..., None], np.inf, palm_gap_m)
-    side = np.where(np.isnan(gap_m), np.inf, gap_m).argmin(axis=2)[:, :, None]
-    to_patient_m, to_fixture_m = (
-        least(part)[..., None] for part in (gap_m[..., :num_patients], gap_m[..., num_patients:])
-    )
-    rival_m = np.where(np.arange(gap_m.shape[-1]) < num_patients, to_fixture_m, to_patient_m)
-    stir_m_s = np.broadcast_to(stir_m_s[..., None], gap_m.shape)
-    nearest_m, speed, rival_m = (
-        np.take_along_axis(array, side, axis=2)[:, :, 0] for array in (gap_m, stir_m_s, rival_m)
-    )
-    one_armed = armed & ~np.all(armed, axis=2, keepdims=True)
-    farthest_m = np.where(one_armed[..., None], -np.inf, gap_m).max(axis=2)
-    return FreeHands(nearest_m, np.where(np.isnan(nearest_m), np.nan, farthest_m), speed, rival_m)
-
-
-def help_distances_m(
-    palm_m: np.ndarray, palm_gap_m: np.ndarray, free: np.ndarray, at_work: np.ndarray, in_hand: np.ndarray,
-    tip_m: np.ndarray, tip_gap_m: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """(T, H, H) how near a hand of a, who does no work herself, is to where b works on a patient; infinite otherwise.
-
-    Args:
-        palm_m: (T, H, 2, 3).
-        palm_gap_m: (T, H, 2) to the nearest patient.
-        free: (T, H, 2) hands that hold nothing.
-        at_work: (T, H, 2) free hands that move, and are nearer to a patient than to any fixture.
-        in_hand: (T, H, K).
-        tip_m, tip_gap_m: (T, K, 3), (T, K) to the nearest patient.
-    """
+def tools_at_work(in_hand: np.ndarray, tip_gap_m: np.ndarray, held: Grips, labels: list[str]) -> np.ndarray:
+    """(T, H, K) bool: which things in whose hands work on a patient; `tip_gap_m` (T, K) is to the nearest one."""
+    works = np.zeros(held.tip_m_s.shape, dtype=bool)
+    for action, tools in WORK_TOOLS.items():
+        works |= held.works(action) & np.isin(labels, list(tools))
     with np.errstate(invalid="ignore"):
-        by_hand = at_work & (palm_gap_m <= WORKING_HAND_M)
-        by_tool = (in_hand == 1.0) & (tip_gap_m <= WORKING_TIP_M)[:, None]
-        helps = free & (palm_gap_m <= HELPING_HAND_M)
-    works = by_hand.any(axis=-1) | by_tool.any(axis=-1)
-    best = np.full((*works.shape, works.shape[1]), np.inf)
-    for b in range(works.shape[1]):
-        points = [(palm_m[:, b, side], by_hand[:, b, side]) for side in range(2)]
-        points += [(tip_m[:, k], by_tool[:, b, k]) for k in range(tip_m.shape[1])]
-        for point_m, counts in points:
-            if counts.any():
-                away_m = np.linalg.norm(palm_m - point_m[:, None, None], axis=-1)
-                away_m = np.where(helps & counts[:, None, None], away_m, np.inf).min(axis=-1)
-                best[:, :, b] = np.fmin(best[:, :, b], away_m)
-    best[works] = np.inf
-    unknown = np.asarray(np.isnan(palm_gap_m).all(axis=-1))
-    return np.where(unknown[:, :, None] | unknown[:, None, :], np.nan, best)
+        return np.asarray((in_hand == 1.0) & (works & (tip_gap_m <= WORKING_TIP_M))[:, None])
 
 
 def nearest_tools_m(tip_gap_m: np.ndarray, seen: np.ndarray, labels: list[str]) -> Mapping[str, np.ndarray]:

@@ -109,10 +109,11 @@ def minimum_instants(minimum_s: float, frame_interval_ns: int) -> int:
 def lasting(runs: Sequence[Run], minimum: int, num_instants: int, bridged: int = 0) -> list[Run]:
     """The runs of one column that count, in order of time.
 
-    First, true runs with less than `minimum` (or `bridged`, if that is more) instants between them become one. Then
-    true runs shorter than `minimum` are dropped. What is unknown, with the dropped true runs that touch it, stays
-    unknown if it lasts as long, or if it reaches the first or the last of the recording's `num_instants`, beyond which
-    nobody knows either.
+    First, true runs with less than `minimum` (or `bridged`, if that is more) instants between them become one; over
+    more than `minimum`, runs shorter than half of it bridge nothing and are left out, lest a few moments far from each
+    other become one. Then true runs shorter than `minimum` are dropped. What is unknown, with the dropped true runs
+    that touch it, stays unknown if it lasts as long, or if it reaches the first or the last of the recording's
+    `num_instants`, beyond which nobody knows either.
     """
     held = _held(runs, minimum, max(minimum, bridged))
     doubtful: list[Run] = []
@@ -133,7 +134,7 @@ def lasting(runs: Sequence[Run], minimum: int, num_instants: int, bridged: int =
 def _held(runs: Sequence[Run], minimum: int, bridged: int) -> list[Run]:
     held: list[Run] = []
     for run in runs:
-        if run.state != TRUE:
+        if run.state != TRUE or (bridged > minimum and 2 * run.length < minimum):
             continue
         if held and run.begin_index - held[-1].end_index < bridged:
             run = held.pop().joined(run)

@@ -77,8 +77,9 @@ class PairFeatures(_Derived):
         thing_m_s: (T, P) speed of the thing.
         free_hand_m: (T, P) from the nearer palm that holds nothing to a patient or fixture; infinite with none free.
         free_hands_m: (T, P) the same from the farther one, where both hold nothing.
-        stir_m_s: (T, P) mean speed of the nearer one over a second.
-        rival_m: (T, P) from that hand to the nearest fixture, where the object is a patient, or the other way round.
+        stir_m_s: (T, P) mean speed of the nearer one, over half a second before or after.
+        astray_m: (T, P) by how much free hands are farther from the object than from the nearest fixture, where it is a
+            patient, or the other way round, see free_hands.
         help_m: (T, P) from the subject's palm to where the object works on a patient; infinite where she does not.
         could_be_m: by action, (T, P) the same for the nearest tool for it, whoever holds it; 0 where nobody sees one.
         work_m: by action, (T, P) from the tip of a tool for it, in the subject's hand, to the object's surface.
@@ -117,7 +118,7 @@ class PairFeatures(_Derived):
     free_hand_m: np.ndarray = field(default_factory=_blank)
     free_hands_m: np.ndarray = field(default_factory=_blank)
     stir_m_s: np.ndarray = field(default_factory=_blank)
-    rival_m: np.ndarray = field(default_factory=_blank)
+    astray_m: np.ndarray = field(default_factory=_blank)
     help_m: np.ndarray = field(default_factory=_blank)
     work_m: Mapping[str, np.ndarray] = field(default_factory=dict)
     could_be_m: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -199,7 +200,7 @@ class PairFeatures(_Derived):
             "help_m": lambda array: np.where(free, 0.0, array),
             "free_hand_m": lambda array: np.where(free, 0.0, array),
             "free_hands_m": lambda array: np.where(free, 0.0, array),
-            "rival_m": lambda array: np.where(free, np.inf, array),
+            "astray_m": lambda array: np.where(free, -np.inf, array),
             "work_m": lambda work_m: {
                 action: np.where(free, self.could_be_m[action], array) for action, array in work_m.items()
             },

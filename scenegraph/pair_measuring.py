@@ -8,16 +8,14 @@ import numpy as np
 
 from .body_motion import BodyMotion, body_motion
 from .floor_geometry import footprint_polygon_m, footprint_share, nearest_on_m, zone_depth_m
+from .free_hands import WORKING_HAND_M, WORKING_HAND_M_S, carrying_hands, free_hands, help_distances_m
 from .hand_work import (
-    WORKING_HAND_M,
-    WORKING_HAND_M_S,
     Grips,
     armed_hands,
-    free_hands,
     grips,
-    help_distances_m,
     least,
     nearest_tools_m,
+    tools_at_work,
     tools_in_hand,
     work_distances_m,
 )
@@ -181,7 +179,7 @@ def _hand_measures(
     """Measures by name, then by action: where the tool in hand works, and where any tool for it could at best."""
     shape = surfaces.gap_m.shape
     at_things = ("palm_m", "slip_m_s", "others_m", "rest_m", "thing_m_s")
-    names = (*at_things, "free_hand_m", "free_hands_m", "stir_m_s", "rival_m", "help_m")
+    names = (*at_things, "free_hand_m", "free_hands_m", "stir_m_s", "astray_m", "help_m")
     found: dict[str, np.ndarray] = {name: np.full(shape, np.nan) for name in names}
     motion, held = hands.motion, hands.held.at(hands.now)
     if not len(motion.numbers):
@@ -190,18 +188,19 @@ def _hand_measures(
     palm_gap_m, tip_gap_m = _target_distances(window, hands, surfaces, targets)
     rest_m = _rest_m(window, held, surfaces, subject, other, tuple(window.boxes))
     support_m = _rest_m(window, held, surfaces, subject, other, (*window.boxes, *hands.patients))
-    armed, in_hand = armed_hands(held, support_m), tools_in_hand(held, rest_m, support_m)
+    in_hand = tools_in_hand(held, rest_m, support_m)
     stir_m_s = motion.stir_m_s[hands.now]
     labels = [window.entities[number].label for number in held.numbers.tolist()]
-    work = work_distances_m(in_hand, tip_gap_m, held.tip_m_s, labels, len(hands.patients))
+    by_tool = tools_at_work(in_hand, least(tip_gap_m[..., : len(hands.patients)]), held, labels)
+    armed = armed_hands(held, support_m) | by_tool.any(axis=-1, keepdims=True)
+    boxes_m = window.center_m[:, hands.patients], window.extent_m[:, hands.patients]
+    armed |= carrying_hands(motion, *boxes_m, window.step_s)[hands.now]
+    work = work_distances_m(in_hand, tip_gap_m, held, labels, len(hands.patients))
     free = free_hands(palm_gap_m, armed, stir_m_s, len(hands.patients))
     to_patient_m = least(palm_gap_m[..., : len(hands.patients)])
     to_fixture_m = least(palm_gap_m[..., len(hands.patients) :])
     at_work = ~armed & (stir_m_s >= WORKING_HAND_M_S) & (to_patient_m + WORKING_HAND_M < to_fixture_m)
-    helping = help_distances_m(
-        motion.palm_m[hands.now], to_patient_m, ~armed, at_work, in_hand, held.tip_m,
-        least(tip_gap_m[..., : len(hands.patients)]),
-    )  # fmt: skip
+    helping = help_distances_m(motion.palm_m[hands.now], to_patient_m, ~armed, at_work, by_tool, held.tip_m)
     (palm_m, slip_m_s), others_m = held.best(), held.others_m()
     person, thing, target = (
         {number: column for column, number in enumerate(numbers)}
@@ -223,7 +222,7 @@ def _hand_measures(
             found["free_hand_m"][:, column] = free.nearest_m[place]
             found["free_hands_m"][:, column] = free.farthest_m[place]
             found["stir_m_s"][:, column] = free.stir_m_s[place]
-            found["rival_m"][:, column] = free.rival_m[place]
+            found["astray_m"][:, column] = free.astray_m[place]
             for action in work:
                 work_m[action][:, column] = work[action][place]
                 could_be_m[action][:, column] = tools_m[action][:, target[b]]

@@ -68,9 +68,7 @@ def manipulating(features: PairFeatures) -> Graded:
 
 def assisting(features: PairFeatures) -> Graded:
     """A hand of somebody who does no work herself is where the other works on a patient."""
-    thresholds = PREDICATES["assisting"].thresholds
-    score = np.minimum(grade_by(thresholds["help_m"], features.help_m), grade_by(thresholds["away_m"], features.away_m))
-    return score, {"help_m": features.help_m, "away_m": features.away_m}
+    return grade_by(PREDICATES["assisting"].thresholds["help_m"], features.help_m), {"help_m": features.help_m}
 
 
 def _hand_at(features: PairFeatures, name: str) -> Graded:
@@ -79,5 +77,5 @@ def _hand_at(features: PairFeatures, name: str) -> Graded:
     near = grade_by(thresholds["free_hand_m"], features.free_hand_m)
     stands = grade_by(thresholds["stride_m_s"], features.stride_m_s)
     margin_m = np.where(features.to_fixture, TABLE_FIRST_M, -TABLE_FIRST_M)
-    elsewhere = features.free_hand_m > features.rival_m + margin_m
+    elsewhere = features.astray_m > margin_m
     return np.where(elsewhere, 0.0, np.minimum(near, stands)), {"free_hand_m": features.free_hand_m}

@@ -14,6 +14,8 @@ from .vocabulary import WORK_TOOLS
 HANDED_WITHIN_NS = 2_000_000_000
 #: Work with a tool that lasts no longer than this, while something is passed, is none.
 PASSED_WORK_NS = 2_000_000_000
+#: Nobody lays hand to work, or leaves it, so soon after taking or before giving something.
+PASSING_NS = 250_000_000
 #: Two who hold one thing for no longer than this pass it on.
 PASSED_WITHIN_NS = 1_000_000_000
 
@@ -55,7 +57,8 @@ def _is_in_passing(row: Interval, handovers: Iterable[Interval]) -> bool:
     if row.predicate not in WORK_TOOLS or row.end_ns - row.begin_ns > PASSED_WORK_NS:
         return False
     return any(
-        row.subject_id in (event.subject_id, event.object_id) and row.begin_ns <= event.begin_ns < row.end_ns
+        row.subject_id in (event.subject_id, event.object_id)
+        and row.begin_ns - PASSING_NS <= event.begin_ns < row.end_ns + PASSING_NS
         for event in handovers
         if event.state is TruthState.TRUE
     )

@@ -47,6 +47,15 @@ def without_short(mask: np.ndarray, least: int, keep_at_ends: bool = False) -> n
     return mask
 
 
+def with_scraps(unknown: np.ndarray, holds: np.ndarray, least: int) -> np.ndarray:
+    """(t,) bool: an unknown mask, with what of a relation is left beside it and lasts fewer instants than the least."""
+    whole = unknown.copy()
+    for begin, end in runs(holds & ~unknown):
+        if end - begin < least and unknown[max(begin - 1, 0) : end + 1].any():
+            whole[begin:end] = True
+    return whole
+
+
 def runs(mask: np.ndarray) -> list[Span]:
     """Half-open spans [begin, end) in which a mask (t,) is true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))

@@ -16,11 +16,23 @@ from . import relation_rules as rules
 from .measurements import Measurements
 from .performance import Act, Phase
 from .relation_rules import EVENT_S, HANDED_WITHIN_S, MINIMUM_S, Limits, Verdict
-from .spans import bridged, hysteresis, instants_of, least_instants, runs, settle, unseen_for, without_short
+from .spans import (
+    bridged,
+    hysteresis,
+    instants_of,
+    least_instants,
+    runs,
+    settle,
+    unseen_for,
+    with_scraps,
+    without_short,
+)
 
 #: How fast somebody unseen may be, m/s.
 UNSEEN_SPEED_M_S = 1.4
 ACT_UNSEEN_S = 1.0
+#: What is seen of an act between two spans that are not is too short to be told where it is shorter than this.
+ACT_MINIMUM_S = 0.5
 #: An act that is interrupted for less goes on: hands that end one stretch of work and begin the next never leave it.
 ACT_BRIDGED_S = 1.0
 PAGE = Limits()
@@ -150,7 +162,9 @@ def _rows(
     there = slice(first, last)
     holds = settle(hysteresis((verdict.enter & exists)[there], (verdict.stay & exists)[there]), least)
     certain = np.where(holds, verdict.surely_stays[there], ~verdict.may_enter[there])
-    unknown = without_short(exists[there] & ~seen[there] & ~certain, least, keep_at_ends=True)
+    unknown = np.zeros(len(exists), dtype=bool)
+    unknown[there] = exists[there] & ~seen[there] & ~certain
+    unknown = with_scraps(without_short(unknown, least, keep_at_ends=True)[there], holds, least)
     for state, mask in (("true", holds & ~unknown), ("unknown", unknown)):
         for begin, end in runs(mask):
             yield RelationTruth(measured.names[i], predicate, name, first + begin, first + end, state)
@@ -179,6 +193,7 @@ def _performed_rows(measured: Measurements, sights: Sights, acts: Iterable[Act])
         mask = mask & sights.exists[:, moving].all(axis=1)
         unseen = np.asarray(~sights.seen[:, moving].all(axis=1))
         unknown = mask & without_short(unseen, least_instants(ACT_UNSEEN_S, measured.step_s))
+        unknown = with_scraps(unknown, mask, least_instants(ACT_MINIMUM_S, measured.step_s))
         for state, where in (("true", mask & ~unknown), ("unknown", unknown)):
             for begin, end in runs(where):
                 yield RelationTruth(subject, predicate, name, begin, end, state)

@@ -96,6 +96,7 @@ def write_truth(
     truth.tracks(_tracks(performance, measured, sights))
     truth.people(_people(performance, measured, sights, sightings))
     truth.tools(_tools(performance, measured, sights, sightings))
+    truth.sightings(_seen(measured, sights, sightings))
     _write_shapes(truth, performance)
     truth.extra("scenario", {**_scenario(performance), **(extra or {})})
     return Watched(measured, sights)
@@ -122,6 +123,12 @@ def _tools(performance: Performance, measured: Measurements, sights: Sights, sig
         for i, (name, actor) in enumerate(performance.actors.items()):
             if sights.exists[instant, i] and is_tool(actor):
                 yield instant, name, actor.label, actor.pose(time_s), sightings.cameras[name][instant]
+
+
+def _seen(measured: Measurements, sights: Sights, sightings: Sightings) -> Iterator[tuple[int, str, Sequence[str]]]:
+    for i, name in enumerate(measured.names):
+        for instant in np.flatnonzero(sights.exists[:, i]).tolist():
+            yield instant, name, sightings.cameras[name][instant]
 
 
 def _scenario(performance: Performance) -> dict[str, Any]:

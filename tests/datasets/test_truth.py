@@ -1,5 +1,6 @@
 """The truth of a performance is true: against a slow transcription of docs/predicates.md, and read back from disk."""
 
+import csv
 import itertools
 import json
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from ortwin.datasets.simulated_or.moments import moments
 from ortwin.datasets.simulated_or.performance import Act, Performance, Phase, StandingRoom
 from ortwin.datasets.simulated_or.relation_rules import Limits
 from ortwin.datasets.simulated_or.sightings import Sightings, watching
+from ortwin.datasets.simulated_or.spans import with_scraps
 from ortwin.datasets.simulated_or.true_relations import Sights, true_relations
 from ortwin.datasets.simulated_or.truth_tables import write_truth
 from ortwin.evaluation.truth import RelationTruth, Truth, read_truth
@@ -464,6 +466,16 @@ def test_a_blink_is_bridged() -> None:
     assert not [row for row in rows if row.state == "unknown"]
 
 
+def test_what_is_left_of_a_relation_between_unknown_spans_is_told_where_it_lasts() -> None:
+    unknown = np.array([1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0], dtype=bool)
+    holds = np.ones(12, dtype=bool)
+    assert with_scraps(unknown, holds, 3).astype(int).tolist() == [1] * 7 + [0] * 5
+    assert with_scraps(unknown, holds, 6).all()
+    # What does not hold is false, and what touches nothing unknown stays.
+    assert with_scraps(unknown, np.arange(12) > 6, 3).tolist() == unknown.tolist()
+    assert not with_scraps(np.zeros(12, dtype=bool), holds, 99).any()
+
+
 # Who is seen, and what is on disk.
 
 LENS = Intrinsics(250.0, 250.0, 159.5, 119.5, 320, 240)
@@ -593,6 +605,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     )
     there = np.isin(np.arange(20, 50), np.searchsorted(truth.times_ns, track.time_ns))
     assert sum(end - begin for begin, end in held) == there.sum()
+    with (tmp_path / "truth" / "sightings.csv").open(newline="") as file:
+        seen = {(int(row["instant"]), row["track_id"]): row["visible_in"] for row in csv.DictReader(file)}
+    assert {instant for instant, name in seen if name == "drill_1"} == set(
+        np.searchsorted(truth.times_ns, track.time_ns).tolist()
+    )
+    assert set(seen.values()) <= {"", "cam_1", "cam_2", "cam_1;cam_2"} and seen[k, "drill_1"]
     extra = json.loads((tmp_path / "truth" / "extra" / "scenario.json").read_text())
     assert extra["targets_m"] == {"knee": [0.1, 0.2, 0.9]}
     assert extra["note"] == 7

@@ -158,3 +158,12 @@ def test_the_thresholds_themselves_belong_to_the_true_side():
 @pytest.mark.parametrize("states", [[UNKNOWN] * 5 + [TRUE], [TRUE] + [UNKNOWN] * 5])
 def test_a_short_true_span_beside_an_unknown_one_is_unknown(states):
     assert spans(lasting(runs_of(states), 4, len(states))) == [(UNKNOWN, 0, 6)]
+
+
+def test_moments_far_from_each_other_are_no_act_and_a_short_pause_is_bridged():
+    moments = runs_of([TRUE, FALSE, FALSE, FALSE, TRUE, FALSE, FALSE, FALSE, TRUE, TRUE])
+    assert lasting(moments, 5, 20, bridged=10) == []
+    paused = runs_of([TRUE, TRUE, TRUE, FALSE, FALSE, FALSE, FALSE, FALSE, FALSE, TRUE, TRUE, TRUE])
+    assert spans(lasting(paused, 5, 20, bridged=10)) == [(TRUE, 0, 12)]
+    # What follows from shapes is bridged over its own minimum only, however short its parts are.
+    assert spans(lasting(runs_of([TRUE, FALSE, TRUE, FALSE, TRUE]), 4, 20)) == [(TRUE, 0, 5)]
