@@ -17,7 +17,7 @@ from .camera_move import CameraMove
 from .errors import InputError
 from .geometry import SE3
 from .rig_watch_pose import far_pose, settled_pose
-from .rig_watch_view import Motion, ReferenceView, median_depth
+from .rig_watch_view import Motion, ReferenceView, median_depth, noise_scale
 from .storage import StoredRecording
 
 Progress = Callable[[int, int, str], None]
@@ -211,7 +211,8 @@ class _Watch:
         images = self._images(samples)
         if not images:
             return None
-        reference = ReferenceView(self.model, median_depth(images, self.model.depth_unit_m))
+        depth_m = median_depth(images, self.model.depth_unit_m)
+        reference = ReferenceView(self.model, depth_m, noise_scale(self.model, images))
         return reference if reference.num_known else None
 
     def _images(self, samples: range) -> list[np.ndarray]:

@@ -7,15 +7,20 @@ import numpy as np
 from .camera import CameraModel
 from .geometry import SE3
 from .link import CameraEvidence, LinkConfig, link_pair
+from .noise import noise_of
 from .rig_watch_view import median_depth
 from .static_view import StaticView, view_of
 from .surface_icp import IcpConfig, Surface, refine
 
 DISTANCES_M = (0.10, 0.05, 0.03)
 ROUNDS = 6
-TILE_M = 0.6
-DISCOUNT = 2.0
-"""Factor on the covariance: the errors of a depth lens reach farther over the picture than a tile."""
+FEWEST_IMAGES = 4
+TILE_M = 1.0
+"""About as wide as a person: who stood in both pictures and leaned in between errs as one."""
+DISCOUNT = 3.0
+"""Factor on the covariance: the errors of a depth lens, and of people who hardly moved, reach farther than a tile."""
+RESTLESS = 2.0
+"""A pixel whose depth varied by more than so many times what is usual in its picture shows somebody who moves."""
 
 
 def settled_pose(
@@ -62,4 +67,27 @@ def far_pose(model: CameraModel, before: list[np.ndarray], after: list[np.ndarra
 
 def _view(model: CameraModel, images: list[np.ndarray]) -> StaticView:
     assert model.depth is not None
-    return view_of(model, model.depth_correction.apply(median_depth(images, model.depth_unit_m), model.depth), None)
+    depth_m = median_depth(images, model.depth_unit_m)
+    depth_m[restless(model, images, depth_m)] = 0.0
+    return view_of(model, model.depth_correction.apply(depth_m, model.depth), None)
+
+
+def restless(model: CameraModel, images: list[np.ndarray], depth_m: np.ndarray) -> np.ndarray:
+    """(h, w) bool: pixels whose middle half of returns lies farther apart than noise, measured by the picture itself.
+
+    Args:
+        model: the camera.
+        images: raw depth (h, w) uint16 each.
+        depth_m: (h, w) their median, 0 = unknown.
+    """
+    stack, count = np.sort(np.stack(images), axis=0), len(images)
+    quarter = np.count_nonzero(stack, axis=0) // 4
+    low, high = (
+        np.take_along_axis(stack, np.clip(place, 0, count - 1)[None], axis=0)[0].astype(np.float32)
+        for place in (count - np.count_nonzero(stack, axis=0) + quarter, count - 1 - quarter)
+    )
+    known = depth_m > 0
+    if count < FEWEST_IMAGES or not known.any():
+        return np.zeros_like(known)
+    apart = np.where(known, (high - low) * model.depth_unit_m, 0) / noise_of(model.sensor).sigma_m(depth_m)
+    return known & (apart > RESTLESS * np.median(apart[known]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +18,10 @@ MODEL_ERROR_M = 0.004
 SIGMAS = 3.0
 FEWEST_POINTS = 200
 DAMPING = 1e-6
+ONE_SURFACE = 0.03
+SPARSE = 3
+MEDIAN_CHANGE = 0.6745 * 2**0.5
+"""Median of the size of a difference of two numbers whose standard deviation is 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,12 +58,13 @@ class ReferenceView:
     Args:
         model: the camera; it must have a depth lens. Its correction of depth is applied.
         depth_m: (h, w) float32 depth as read without people in front as far as possible, 0 = unknown.
+        noise_scale: by how much its noise is above that of its sensor's model; see `noise_scale`.
     """
 
-    def __init__(self, model: CameraModel, depth_m: np.ndarray) -> None:
+    def __init__(self, model: CameraModel, depth_m: np.ndarray, noise_scale: float = 1.0) -> None:
         lens = model.depth
         assert lens is not None
-        self.model, self.lens, self.noise = model, lens, noise_of(model.sensor)
+        self.model, self.lens, self.noise, self.noise_scale = model, lens, noise_of(model.sensor), noise_scale
         view = view_of(model, model.depth_correction.apply(depth_m, lens), None)
         depth_from_color = model.color_from_depth.inverse()
         self._stride = view.stride
@@ -119,7 +125,7 @@ class ReferenceView:
         correction = self.model.depth_correction
         z = z if correction.is_identity else correction.at(rays, z)
         pixels = np.stack([self._columns[seen], self._rows[seen]], axis=1)
-        return rays * z[:, None], pixels, np.hypot(self.noise.sigma_m(z), MODEL_ERROR_M)
+        return rays * z[:, None], pixels, np.hypot(self.noise_scale * self.noise.sigma_m(z), MODEL_ERROR_M)
 
     def _errors(
         self, place: SE3, points_m: np.ndarray, pixels: np.ndarray
@@ -174,8 +180,32 @@ def _grid(lens: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
     return rows[seen], columns[seen]
 
 
+def noise_scale(model: CameraModel, images: list[np.ndarray]) -> float:
+    """By how much the noise of a camera is above that of its sensor's model; at least 1, because that is a bound.
+
+    Many recordings do not say which sensor filmed. Half of all pixels and more show what stands still, so that the
+    median change from one image to the next is noise.
+
+    Args:
+        model: the camera.
+        images: raw depth (h, w) uint16 each, about the same picture.
+    """
+    noise, ratios = noise_of(model.sensor), []
+    for one, two in pairwise(images):
+        seen = (one[::SPARSE, ::SPARSE] > 0) & (two[::SPARSE, ::SPARSE] > 0)
+        z = one[::SPARSE, ::SPARSE][seen] * model.depth_unit_m
+        change_m = np.abs(two[::SPARSE, ::SPARSE][seen] * model.depth_unit_m - z)
+        ratios.append(change_m / noise.sigma_m(z))
+    all_ratios = np.concatenate(ratios) if ratios else np.zeros(0)
+    return max(float(np.median(all_ratios)) / MEDIAN_CHANGE, 1.0) if len(all_ratios) else 1.0
+
+
 def median_depth(images: list[np.ndarray], unit_m: float) -> np.ndarray:
-    """(h, w) float32 metres: per pixel a depth that was read, the (lower) middle of all returns; 0 = too few.
+    """(h, w) float32 metres: per pixel the median of all returns; 0 = too few.
+
+    Of an even number the two in the middle are averaged where they can be of one surface, and the nearer is taken where
+    they cannot. The nearer alone would lie a fifth of a standard deviation too near with six images, which over a whole
+    picture is a motion of the camera.
 
     Args:
         images: (h, w) uint16 raw depth each.
@@ -183,6 +213,11 @@ def median_depth(images: list[np.ndarray], unit_m: float) -> np.ndarray:
     """
     stack = np.sort(np.stack(images), axis=0)
     hits = np.count_nonzero(stack, axis=0)
-    middle = len(images) - hits + np.maximum(hits - 1, 0) // 2
-    chosen = np.take_along_axis(stack, np.minimum(middle, len(images) - 1)[None], axis=0)[0]
+    last = len(images) - 1
+    near, far = (
+        np.take_along_axis(stack, np.minimum(last + 1 - hits + np.maximum(hits - less, 0) // 2, last)[None], axis=0)[0]
+        for less in (1, 0)
+    )
+    near, far = near.astype(np.float32), far.astype(np.float32)
+    chosen = np.where(far - near < ONE_SURFACE * near, (near + far) / 2, near)
     return np.where(2 * hits > len(images), chosen * np.float32(unit_m), 0).astype(np.float32)

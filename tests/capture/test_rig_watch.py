@@ -1,5 +1,7 @@
 """Watching a rig, on a room of planes with people, furniture, bumps and sagging arms; every move is known exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ortwin.capture.camera import CameraModel, CameraRig, Intrinsics
@@ -8,12 +10,14 @@ from ortwin.capture.errors import InputError
 from ortwin.capture.geometry import SE3, look_at
 from ortwin.capture.health.finding import Severity
 from ortwin.capture.health.moves import check_moves
-from ortwin.capture.noise import DepthNoise
+from ortwin.capture.noise import DepthNoise, noise_of
 from ortwin.capture.rig_epochs import quiet_span_ns, with_moves
 from ortwin.capture.rig_watch import watch_rig
-from ortwin.capture.rig_watch_view import ReferenceView, median_depth
+from ortwin.capture.rig_watch_pose import restless
+from ortwin.capture.rig_watch_view import ReferenceView, median_depth, noise_scale
 from ortwin.capture.storage import RecordingWriter, attach_rig, open_recording
 from ortwin.cli.app import run
+from scipy.stats import chi2
 
 LENS = Intrinsics(125.0, 125.0, 79.5, 71.5, 160, 144)
 COLOR_FROM_DEPTH = SE3.exp(np.array([0.0, 0.01, 0.0, 0.03, 0.0, 0.005]))
@@ -48,9 +52,9 @@ def depth_m(world_from_depth, boxes):
     return far
 
 
-def film(path, seconds, pose_at, boxes_at, seed, names=("cam_1",), lost=lambda k: False):
+def film(path, seconds, pose_at, boxes_at, seed, names=("cam_1",), lost=lambda k: False, noise=DepthNoise()):  # noqa: B008
     """Record a room; `pose_at` and `boxes_at` take seconds."""
-    rng, noise = np.random.default_rng(seed), DepthNoise()
+    rng = np.random.default_rng(seed)
     models = [CameraModel(name, LENS, LENS, COLOR_FROM_DEPTH) for name in names]
     rig = CameraRig({model.camera_id: model.placed(START) for model in models})
     with RecordingWriter(path, models, fps=FPS, source={}, rig=rig) as writer:
@@ -127,6 +131,46 @@ def test_a_raised_table_is_no_moved_camera(tmp_path):
     assert watch_rig(film(tmp_path / "a.recording", 12.0, lambda time_s: START, boxes, seed=5)) == ()
 
 
+def test_a_bump_is_found_though_nobody_says_that_the_sensor_is_a_noisy_one(tmp_path):
+    """A stereo camera, at 3 m half as noisy again as what an unnamed sensor is taken for; six errors of two bumps."""
+    squares = []
+    for seed in (11, 12):
+        bump = knock(np.random.default_rng(seed).normal(size=3), 1.0)
+        recording = film(
+            tmp_path / f"{seed}.recording", 10.0, bumped(START, bump, 5.1), busy, seed, noise=noise_of("realsense_d455")
+        )
+        (move,) = watch_rig(recording)
+        assert move.sudden and abs(move.time_ns * 1e-9 - 5.1) < 0.5
+        squares.append(sigmas(move, bump) ** 2)
+    assert sum(squares) < chi2.ppf(0.9999, 12)
+
+
+def test_noise_is_told_from_the_images_where_the_model_does_not_know_it():
+    rng, depths_m = np.random.default_rng(2), depth_m(START @ COLOR_FROM_DEPTH, [TABLE])
+    noise = noise_of("realsense_d455")
+
+    def images(count):
+        return [np.rint(1e3 * rng.normal(depths_m, noise.sigma_m(depths_m))).astype(np.uint16) for _ in range(count)]
+
+    named = replace(MODEL, sensor="realsense_d455")
+    # The median of n * h * w / 9 changes: known to a per cent; millimetres add a twelfth of a count squared.
+    assert noise_scale(named, images(5)) == pytest.approx(1.0, abs=0.03)
+    more = float(np.median(noise.sigma_m(depths_m) / DepthNoise().sigma_m(depths_m)))
+    assert more > 1.2 and noise_scale(MODEL, images(5)) == pytest.approx(more, rel=0.05)
+    assert noise_scale(MODEL, [np.rint(1e3 * depths_m).astype(np.uint16)] * 3) == 1.0  # the model is a bound
+    assert noise_scale(MODEL, images(1)) == 1.0
+
+
+@pytest.mark.parametrize("count", [4, 6, 9])
+def test_the_median_of_noisy_images_lies_on_the_surface(count):
+    """However many there are: a fifth of a sigma all over the picture would be a motion of millimetres."""
+    rng, size = np.random.default_rng(count), (100, 100)
+    images = [np.rint(rng.normal(3000, 18, size)).astype(np.uint16) for _ in range(count)]
+    error_m = median_depth(images, 0.001) - 3.0
+    # A median is 1.25 times as noisy as a mean.
+    assert abs(error_m.mean()) < 4 * 1.25 * 0.018 / np.sqrt(count * error_m.size)
+
+
 def test_a_sagging_arm_is_reported_step_by_step(tmp_path):
     """2 degrees in 30 s: no moment can be named, and the steps add up to what the arm sank until the last report."""
 
@@ -187,12 +231,15 @@ def test_each_depth_image_tells_the_place_of_its_camera():
     assert reference.motion(np.zeros_like(raw(START))) is None
 
 
-def test_the_median_of_depth_is_a_depth_that_was_read():
+def test_the_median_of_depth_is_that_of_one_surface():
     images = [np.array([[v]], np.uint16) for v in (0, 900, 2000, 2010)]
     assert median_depth(images, 0.001)[0, 0] == pytest.approx(2.0)
     assert median_depth([np.zeros((1, 1), np.uint16)] * 3, 0.001)[0, 0] == 0
     few = [np.array([[v]], np.uint16) for v in (0, 0, 0, 1500)]
     assert median_depth(few, 0.001)[0, 0] == 0
+    # Of an even number the middle of two that can be one surface; never a place between a person and the wall.
+    assert median_depth([np.array([[v]], np.uint16) for v in (1990, 2010)], 0.001)[0, 0] == pytest.approx(2.0)
+    assert median_depth([np.array([[v]], np.uint16) for v in (1000, 3000)], 0.001)[0, 0] == pytest.approx(1.0)
 
 
 def test_rig_watch_applies_what_it_finds_and_the_doctor_then_knows(tmp_path):
@@ -228,3 +275,20 @@ def test_a_rig_with_moves_goes_to_disk_and_back(tmp_path):
     moves = [CameraMove("cam_1", 500_000_000, knock((1, 0, 0), 2.0), np.eye(6))]
     attach_rig(recording.path, with_moves(recording.rig, moves))
     assert [move.from_ns for move in recording.rig.moves] == [500_000_000]
+
+
+def test_whoever_sways_is_left_out_of_the_measured_place():
+    rng, far_m = np.random.default_rng(5), depth_m(START @ COLOR_FROM_DEPTH, [TABLE])
+    rows, columns = slice(30, 110), slice(40, 90)
+    images = []
+    for k in range(9):
+        true_m = far_m.copy()
+        true_m[rows, columns] = 1.6 + 0.04 * np.sin(2.0 * k)  # a chest before the camera that breathes and leans
+        images.append(np.rint(1e3 * rng.normal(true_m, DepthNoise().sigma_m(true_m))).astype(np.uint16))
+    left_out = restless(MODEL, images, median_depth(images, 0.001))
+    assert left_out[rows, columns].mean() > 0.95
+    still = np.ones(left_out.shape, bool)
+    still[rows, columns] = False
+    # Half of nine returns lie 1.14 sigma apart on the mean, one time in ten twice as far.
+    assert left_out[still].mean() < 0.1
+    assert not restless(MODEL, images[:2], median_depth(images[:2], 0.001)).any()
