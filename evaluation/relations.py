@@ -82,6 +82,7 @@ class RelationScores:
         frames, intervals: over all scored predicates.
         frames_by_predicate, intervals_by_predicate: for each of them.
         unknown_recall: share in [0, 1] of truly unknown instants called unknown; None where the truth has none.
+        num_unknown: how many instants these are, over all triples.
         num_ignored: rows of the twin about furniture or predicates of which the truth does not speak.
         names: the true name of every name of the twin that has one.
         missed, wrong: the intervals behind the counts, "a predicate b [begin, end) s".
@@ -102,6 +103,7 @@ class RelationScores:
     wrong: tuple[str, ...]
     shifted: dict[str, RelationF1] | None = None
     absent: tuple[str, ...] = ()
+    num_unknown: int = 0
 
     def f1(self) -> RelationF1:
         """The F1 of the whole graph."""
@@ -115,6 +117,7 @@ class RelationScores:
             "frames": _family(self.frames, self.frames_by_predicate),
             "intervals": _family(self.intervals, self.intervals_by_predicate),
             "unknown_recall": self.unknown_recall,
+            "num_unknown": self.num_unknown,
             "num_ignored": self.num_ignored,
             "names": dict(self.names),
             "missed": list(self.missed),
@@ -214,7 +217,7 @@ def score_relations(tables: TwinTables, truth: Truth, track_names: Mapping[str, 
         {name: Count(*values) for name, values in sorted(frames.items())},
         {name: Count(*values) for name, values in sorted(intervals.items())},
         num_called / num_unknown if num_unknown else None, lanes.num_ignored, lanes.names, tuple(missed), tuple(wrong),
-        absent=absent_predicates(tables, truth),
+        absent=absent_predicates(tables, truth), num_unknown=num_unknown,
     )  # fmt: skip
 
 

@@ -7,11 +7,12 @@ score, weighted by how many instants fall in each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..scenegraph.graph import TruthState
 from ..scenegraph.graph_builder import GraphBuilder, GraphConfig
 from ..scenegraph.pair_features import PairFeatures
 from ..scenegraph.timeline import Interval
@@ -24,6 +25,7 @@ from .truth_as_tables import truth_as_tables
 from .twin_tables import TwinTables
 
 NUM_BINS = 10
+EVENTS = frozenset({"entered", "left", "handover"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,19 +105,26 @@ def turned_false(seen: Graph, blinded: Graph) -> list[str]:
 
     A span counts where more than half of it is lost. Events are left out: their instants are those of what they mark.
     """
-    events = {"entered", "left", "handover"}
+    return [
+        f"{row.subject_id} {row.predicate} {row.object_id} [{row.begin_ns * 1e-9:.1f}, {row.end_ns * 1e-9:.1f}) s"
+        for row, kept_ns in _kept(seen, blinded)
+        if 2 * kept_ns < row.end_ns - row.begin_ns
+    ]
+
+
+def share_turned_false(seen: Graph, blinded: Graph) -> float:
+    """The share in [0, 1] of the time of all that one graph claims that the other neither claims nor calls unknown."""
+    rows = list(_kept(seen, blinded))
+    claimed_ns = sum(row.end_ns - row.begin_ns for row, _ in rows)
+    return 1.0 - sum(kept_ns for _, kept_ns in rows) / claimed_ns if claimed_ns else 0.0
+
+
+def _kept(seen: Graph, blinded: Graph) -> Iterator[tuple[Interval, int]]:
+    """Every true interval of one graph but the events, and how much of it is true or unknown in the other, ns."""
     kept: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
     for row in blinded.intervals:
         kept.setdefault((row.subject_id, row.predicate, row.object_id), []).append((row.begin_ns, row.end_ns))
-    lost = []
     for row in seen.intervals:
-        if row.state != "true" or row.predicate in events:
-            continue
-        spans = kept.get((row.subject_id, row.predicate, row.object_id), [])
-        shared = sum(max(0, min(row.end_ns, end) - max(row.begin_ns, begin)) for begin, end in spans)
-        if 2 * shared < row.end_ns - row.begin_ns:
-            lost.append(
-                f"{row.subject_id} {row.predicate} {row.object_id} "
-                f"[{row.begin_ns * 1e-9:.1f}, {row.end_ns * 1e-9:.1f}) s"
-            )
-    return lost
+        if row.state == TruthState.TRUE and row.predicate not in EVENTS:
+            spans = kept.get((row.subject_id, row.predicate, row.object_id), [])
+            yield row, sum(max(0, min(row.end_ns, end) - max(row.begin_ns, begin)) for begin, end in spans)

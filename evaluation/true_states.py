@@ -32,16 +32,17 @@ Blind = Callable[[str, int], bool]
 """(camera_id, time_ns) -> whether that camera is taken to see nothing then."""
 
 
-def true_features(truth: Truth, blind: Blind | None = None) -> PairFeatures:
+def true_features(truth: Truth, blind: Blind | None = None, like: PairFeatures | None = None) -> PairFeatures:
     """The measures of all pairs through a whole recording; small gaps are those of the exact surfaces.
 
     Args:
         truth: with tracks, people, tools, fixtures, and a folder with shapes.
         blind: cameras that see nothing at some times.
+        like: those of the same truth with other cameras, whose exact gaps are taken: nobody's sight changes them.
     """
     window = true_window(truth, blind)
     features = compute_pair_features(window)
-    return replace(features, gap_m=exact_gaps_m(truth, window, features))
+    return replace(features, gap_m=exact_gaps_m(truth, window, features) if like is None else like.gap_m)
 
 
 def exact_gaps_m(truth: Truth, window: SceneWindow, features: PairFeatures) -> np.ndarray:
@@ -159,7 +160,7 @@ def _seen(truth: Truth, blind: Blind | None) -> dict[str, np.ndarray]:
 
 
 def _sight_tables(folder: Path) -> list[tuple[Path, str]]:
-    """The files that tell which cameras see what, and their columns of names; of joints and poses if there is no other."""
+    """The files that tell which cameras see what, and their columns of names; joints and poses, if no other does."""
     if (whole := folder / "sightings.csv").exists():
         return [(whole, "track_id")]
     tables = [(folder / "people.csv", "person_id"), (folder / "tools.csv", "tool_id")]

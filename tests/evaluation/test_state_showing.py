@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ortwin.evaluation.relations import Count
-from ortwin.evaluation.state_showing import Graph, calibration_error, pooled, turned_false
+from ortwin.evaluation.state_showing import Graph, calibration_error, pooled, share_turned_false, turned_false
 from ortwin.scenegraph.graph import TruthState
 from ortwin.scenegraph.timeline import Interval
 
@@ -29,6 +29,10 @@ def test_scores_that_are_as_sure_as_they_are_right_have_no_error():
 def test_what_is_unknown_after_blinding_is_not_lost_and_what_is_gone_is():
     seen = graph(interval(0, 10))
     assert turned_false(seen, graph(interval(0, 4), interval(4, 10, TruthState.UNKNOWN))) == []
+    assert share_turned_false(seen, graph(interval(0, 4), interval(4, 10, TruthState.UNKNOWN))) == 0.0
+    assert share_turned_false(seen, graph(interval(0, 4))) == pytest.approx(0.6)
+    assert share_turned_false(seen, graph(interval(0, 8))) == pytest.approx(0.2)
+    assert turned_false(seen, graph(interval(0, 8))) == []
     assert turned_false(seen, graph(interval(0, 4))) == ["person_1 holding saw_1 [0.0, 10.0) s"]
     assert turned_false(graph(interval(0, 1, predicate="handover")), graph()) == []
 
