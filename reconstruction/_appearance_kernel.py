@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from ._tsdf_kernel import inverse_depth_at, pixel_of
+from ._depth_view_kernel import inverse_depth_at, pixel_of
 
 FEATHER_SHARE = 0.08
 LEAST_COSINE = 0.3

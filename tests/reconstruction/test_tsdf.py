@@ -147,7 +147,7 @@ def test_any_number_of_threads_gives_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("lens", [LENS, BENT, FISHEYE])
 def test_the_kernels_see_the_lens_that_the_camera_has(lens: Intrinsics) -> None:
-    from ortwin.reconstruction._tsdf_kernel import pixel_of
+    from ortwin.reconstruction._depth_view_kernel import pixel_of
 
     rng = np.random.default_rng(1)
     pixels = rng.uniform([2, 2], [lens.width_px - 3, lens.height_px - 3], (200, 2))
