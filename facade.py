@@ -12,13 +12,14 @@ import numpy as np
 from .archive import TwinArchive
 from .capture.camera import CameraRig
 from .capture.errors import InputError
-from .readers import colored_surface_reader, fitted_bodies, named_room
+from .readers import colored_surface_reader, fitted_bodies, named_room, track_surfaces
 from .reconstruction.body_model import anny_adult
 from .reconstruction.body_tables import body_states
 from .reconstruction.fitted_bodies import FittedBodies
 from .reconstruction.lying import Lying, lying_at, lying_mesh
 from .reconstruction.scene_tables import track_states
 from .reconstruction.state import BodyState, SceneState, StaticScene
+from .reconstruction.surface_tables import TrackSurfaces
 from .scenegraph.graph import SceneGraph
 from .scenegraph.phases import PhaseSpan
 from .scenegraph.predicate import load_predicates
@@ -97,6 +98,13 @@ class Twin:
         if not self.num_segments or self.archive.num_committed("bodies") < self.num_segments:
             return None
         return fitted_bodies(self.archive, self.times_ns)
+
+    @cached_property
+    def surfaces(self) -> TrackSurfaces | None:
+        """The meshes of what moves as it was measured; None where nobody asked for them, or not to the end."""
+        if not self.num_segments or self.archive.num_committed("surfaces") < self.num_segments:
+            return None
+        return track_surfaces(self.archive, self.times_ns)
 
     @cached_property
     def lying(self) -> tuple[Lying, ...]:

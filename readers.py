@@ -14,6 +14,7 @@ from .reconstruction.fitted_bodies import FittedBodies, forms_of
 from .reconstruction.lying import lying_at, lying_surface
 from .reconstruction.room_plan import apply_room_plan, parse_room_plan
 from .reconstruction.state import StaticScene, SurfacePoints, Visibility
+from .reconstruction.surface_tables import TABLE, TrackSurfaces
 from .reconstruction.surfaces import decode_surface, with_hidden_side
 from .scenegraph.scene_window import SceneWindow
 from .scenegraph.window_tables import scene_window
@@ -169,3 +170,24 @@ def fitted_bodies(archive: TwinArchive, times_ns: np.ndarray) -> FittedBodies:
     spans_ns = [archive.span_ns("bodies", number) for number in range(archive.num_committed("bodies"))]
     step_ns = int(np.median(np.diff(times_ns))) if len(times_ns) > 1 else 1
     return FittedBodies(forms, spans_ns, lambda number: archive.read_segment("bodies", number, "poses"), step_ns)
+
+
+def track_surfaces(archive: TwinArchive, times_ns: np.ndarray) -> TrackSurfaces:
+    """The surfaces of what moves; packets are read when they are asked for.
+
+    Args:
+        archive: a twin with the layer `surfaces`.
+        times_ns: (t,) its instants.
+    """
+
+    def read_part(number: int, name: str, offset: int, size: int) -> bytes | None:
+        path = archive.segment("surfaces", number) / name
+        if not path.exists():
+            return None
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
+
+    spans_ns = [archive.span_ns("surfaces", number) for number in range(archive.num_committed("surfaces"))]
+    step_ns = int(np.median(np.diff(times_ns))) if len(times_ns) > 1 else 1
+    return TrackSurfaces(spans_ns, lambda number: archive.read_segment("surfaces", number, TABLE), read_part, step_ns)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,17 +22,17 @@ from .capture.errors import ConfigError, InputError, nearest_name
 from .capture.files import canonical_json, hash_bytes
 from .capture.frame_reader import FrameReader, Gap, lost_stretches, still_missing
 from .capture.rig_epochs import quiet_span_ns, still_span_ns
-from .capture.rig_file import rig_to_json
 from .capture.storage import StoredRecording
 from .capture.sync import SyncTable, segment_spans, synchronize
 from .facade import Twin
 from .patients import PatientsConfig, covers, joined, lay_down
+from .provenance import twin_head
 from .readers import WindowConfig, graph_window, measured_surfaces, named_room
 from .reconstruction.body_paths import smooth_bodies
 from .reconstruction.body_tables import body_table, raw_bodies, raw_body_table
 from .reconstruction.detections import Sighting as Sighting2D
 from .reconstruction.dynamic_scene import DynamicConfig, DynamicScene, Sighting
-from .reconstruction.keypoint_bodies import bodies_of_keypoints, hash_sightings
+from .reconstruction.keypoint_bodies import bodies_of_keypoints
 from .reconstruction.people_paths import with_people
 from .reconstruction.people_stage import PeopleConfig, PeopleScene
 from .reconstruction.picture_stage import PictureScene, keypoint_table, open_people, sightings_of, with_bodies_of
@@ -49,6 +48,7 @@ from .scenegraph.timeline import SceneGraphTimeline, split
 from .scenegraph.timeline_tables import nodes_table, relations_schema, relations_table
 from .scenegraph.vocabulary import canonical_name
 from .scenegraph.window_tables import node_spans
+from .surfaces import SurfacesConfig, lay_surfaces
 
 Progress = Callable[[str, int, int], None]
 """(stage, steps done, steps in all); called often."""
@@ -60,7 +60,7 @@ class BuildConfig:
 
     Args:
         segment_s: media length of a segment, the unit of commit and of resumption.
-        background, still, room, dynamic, people, patient, tracks, graph: the stages' own settings.
+        background, still, room, dynamic, people, patient, tracks, surfaces, graph: the stages' own settings.
     """
 
     segment_s: float = 10.0
@@ -71,6 +71,7 @@ class BuildConfig:
     people: PeopleConfig = field(default_factory=PeopleConfig)
     patient: PatientsConfig = field(default_factory=PatientsConfig)
     tracks: TrackConfig = field(default_factory=TrackConfig)
+    surfaces: SurfacesConfig = field(default_factory=SurfacesConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)
 
 
@@ -116,7 +117,7 @@ def build_twin(
     spans = segment_spans(sync, config.segment_s, recording.path)
     people = open_people(config.people if keypoints is None else PeopleConfig(), recording)
     with being_built(out):
-        head = _head(recording, rig, config, keypoints, people)
+        head = twin_head(recording, rig, config, keypoints, people)
         archive = TwinArchive.create(out, head, rig, recording.clocks, fresh=fresh)
         names = format_room_plan(room_plan).encode() if room_plan else archive.room_plan
         if not archive.is_complete or names != archive.room_plan:
@@ -126,6 +127,8 @@ def build_twin(
                 keypoints = _embody(archive, recording, rig, sync, spans, people, tell)
             lay_down(archive, recording, rig, sync, config.patient, tell)
             _track(archive, spans, keypoints, config, tell)
+            if config.surfaces.enabled:
+                lay_surfaces(archive, recording, rig, sync, config.surfaces, config.background, config.dynamic, tell)
             derive_graph(archive, names, config, tell)
         return BuildReport(
             Twin(archive), (*lost_stretches(recording), *still_missing(archive.gaps, recording, archive.path))
@@ -290,27 +293,6 @@ def _with_depth(recording: StoredRecording, rig: CameraRig) -> list[str]:
     if not names:
         raise InputError("no camera has depth", where=str(recording.path), todo="a twin needs RGB-D cameras")
     return names
-
-
-def _head(
-    recording: StoredRecording, rig: CameraRig, config: BuildConfig, keypoints: Sequence[Sighting2D] | None,
-    people: PeopleScene | PictureScene,
-) -> dict[str, Any]:  # fmt: skip
-    """All that decides the content of a twin; no time of day, no path."""
-    versions = {
-        name: metadata.version(name) for name in ("ortwin", "numpy", "scipy", "numba", "opencv-python-headless")
-    }
-    return {
-        "versions": versions,
-        "config": config_to_json(config),
-        "inputs": {
-            "recording_blake3": recording.content_hash(),
-            "rig_blake3": hash_bytes(canonical_json(rig_to_json(rig))),
-            **({} if keypoints is None else {"keypoints_blake3": hash_sightings(keypoints)}),
-            **({"estimator": people.estimator.key} if isinstance(people, PictureScene) else {}),
-        },
-        "privacy_tier": "T1",
-    }
 
 
 def open(path: Path | str) -> Twin:

@@ -81,6 +81,7 @@ VERBS = (
     Verb("detect", "detect", "Twins", "Find people's 2D keypoints in the pictures of a recording."),
     Verb("lift", "lift", "Twins", "Lift 2D keypoints of several cameras to people in space."),
     Verb("bodies", "bodies", "Twins", "Lay a parametric body around everyone in a twin."),
+    Verb("surfaces", "surfaces", "Twins", "Give a twin the surface of all that moves, at every instant."),
     Verb("label", "label", "Twins", "Name a piece of furniture; the graph follows."),
     Verb("phases", "phases", "Twins", "Find the phases of an operation, and why each began."),
     Verb("roles", "roles", "Twins", "Say who is who, by what they do."),

@@ -16,6 +16,7 @@ AFTER_INTERRUPT = {
     "register": "the recording is as it was; start the same command again",
     "record": "what was recorded until then is kept and can be opened",
     "bodies": "what is finished is kept; start the same command again to go on",
+    "surfaces": "what is finished is kept; start the same command again to go on",
     "label": "the twin is as it was; start the same command again",
 }
 

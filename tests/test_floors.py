@@ -42,8 +42,20 @@ MAY_IMPORT = {
     "facade": ("readers", "archive", "scenegraph", "reconstruction", "capture"),
     "bodies": ("facade", "readers", "archive", "scenegraph", "reconstruction", "capture"),
     "patients": ("archive", "scenegraph", "reconstruction", "capture"),
-    "twin": ("patients", "facade", "readers", "archive", "scenegraph", "reconstruction", "capture"),
-    "cli": ("", "cli", "twin", "bodies", "library", "facade", "archive", *FLOORS),
+    "surfaces": ("facade", "readers", "archive", "reconstruction", "capture"),
+    "provenance": ("reconstruction", "capture"),
+    "twin": (
+        "patients",
+        "surfaces",
+        "provenance",
+        "facade",
+        "readers",
+        "archive",
+        "scenegraph",
+        "reconstruction",
+        "capture",
+    ),
+    "cli": ("", "cli", "twin", "bodies", "surfaces", "library", "facade", "archive", *FLOORS),
     "__main__": ("cli",),
     "__init__": ("twin", "facade", "library", "scenegraph.library", "capture"),
 }
@@ -55,7 +67,8 @@ STATIC_WING = {
 }  # fmt: skip
 DYNAMIC_WING = {
     "dynamic_mask", "moving", "moving_points", "clusters", "cluster_repair", "follower", "tracking", "track_smoothing",
-    "visibility", "surfaces", "dynamic_scene", "scene_tables", "skeleton", "detections", "keypoint_io", "pose_prior",
+    "visibility", "surfaces", "surface", "surface_grids", "surface_fusion", "surface_mesh", "surface_owners",
+    "surface_tables", "dynamic_scene", "scene_tables", "skeleton", "detections", "keypoint_io", "pose_prior",
     "pose_fit", "matching", "person_tracks", "person_smoothing", "lift", "person_points",
     "still_people", "people_heads", "people_stage", "people_paths", "picture_stage", "body_paths", "body_tables",
     "keypoint_bodies", "figure_offsets",
@@ -72,7 +85,12 @@ SHARED = {"__init__", "state", "depth_view", "threads"}
 # One door to each outside world: the only files that may import the package, anywhere in them (a hint for type checkers
 # under TYPE_CHECKING never runs and is free).
 DOORS = {
-    "rerun": {"playback/rerun_scene.py", "playback/rerun_bodies.py", "playback/blueprint.py"},
+    "rerun": {
+        "playback/rerun_scene.py",
+        "playback/rerun_bodies.py",
+        "playback/rerun_surfaces.py",
+        "playback/blueprint.py",
+    },
     "pyk4a": {"capture/devices.py"},
     "pyorbbecsdk": {"capture/devices.py"},
     "pyrealsense2": {"capture/devices.py"},
