@@ -101,8 +101,8 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Play:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> list[Play]:
-    scenes = (("busy", 8152), ("knee_replacement", 8153), ("pedicle_screw", 8154))
-    return [play(tmp_path_factory.mktemp(name), name, seed, 60.0) for name, seed in scenes]
+    scenes = (("busy", 8152, 30.0), ("knee_replacement", 8153, 60.0))
+    return [play(tmp_path_factory.mktemp(name), name, seed, seconds) for name, seed, seconds in scenes]
 
 
 @pytest.mark.parametrize("factor", FACTORS)
