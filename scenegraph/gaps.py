@@ -35,13 +35,13 @@ class Surfaces:
     def __init__(self, clouds: Iterable[np.ndarray], exact: bool = False) -> None:
         from ._gap_kernel import sort_into_blocks
 
-        parts = [np.asarray(cloud, dtype=np.float64).reshape(-1, 3) for cloud in clouds]
+        parts = list(clouds)
         sizes = np.array([len(part) for part in parts], dtype=np.int64)
-        self._points_m = np.ascontiguousarray(np.concatenate([np.zeros((0, 3)), *parts]).T)
+        rows_m = np.concatenate([np.zeros((0, 3)), *parts], dtype=np.float64)
         self._end = np.cumsum(sizes)
         self._begin, self._exact = self._end - sizes, exact
         self._low_m, self._high_m = (np.full((len(parts), 3), np.nan) for _ in range(2))
-        self._blocks = sort_into_blocks(self._points_m, self._begin, self._end, self._low_m, self._high_m)
+        self._points_m, self._blocks = sort_into_blocks(rows_m, self._begin, self._end, self._low_m, self._high_m)
 
     def gaps_m(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """(J,) the gaps between surfaces (J,) and (J,), over the points of the smaller (the first of equal ones)."""
@@ -57,7 +57,7 @@ class Surfaces:
 
     def gaps_to_boxes_m(self, surface: np.ndarray, boxes: list[OrientedBox]) -> np.ndarray:
         """(J,) the gaps from surfaces (J,) to solid boxes, J of them; 0 where a surface reaches in."""
-        from ._gap_kernel import gaps_to_boxes
+        from ._box_gap_kernel import gaps_to_boxes
 
         gap_m = np.empty(len(surface))
         gaps_to_boxes(self._points_m, self._blocks, surface, *_arrays(boxes), self._ranks(surface), gap_m)
@@ -65,7 +65,7 @@ class Surfaces:
 
     def shares_inside(self, surface: np.ndarray, boxes: list[OrientedBox]) -> np.ndarray:
         """(J,) the shares of the points of surfaces (J,) that lie in J boxes."""
-        from ._gap_kernel import shares_inside
+        from ._box_gap_kernel import shares_inside
 
         share = np.empty(len(surface))
         shares_inside(self._points_m, self._begin, self._end, surface, *_arrays(boxes), share)

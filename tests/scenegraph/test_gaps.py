@@ -43,6 +43,24 @@ def test_the_pruned_gap_is_the_exhaustive_one(seed, counts, offset, exact):
 
 
 @settings(deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    counts=st.tuples(st.integers(1, 900), st.integers(1, 900)),
+    apart_m=st.sampled_from([0.0, 0.01, 0.4]),
+    flat=st.booleans(),
+)
+def test_slabs_one_beside_or_within_the_other_are_measured_exhaustively_too(seed, counts, apart_m, flat):
+    rng = np.random.default_rng(seed)
+    size_m = np.array([0.5, 1.5, 0.0 if flat else 0.3])
+    first, second = (np.round(rng.uniform(-0.5, 0.5, (count, 3)) * size_m, 2) for count in counts)
+    second[:, seed % 3] += apart_m
+    small, large = (first, second) if len(first) <= len(second) else (second, first)
+    nearest = np.linalg.norm(small[:, None] - large[None], axis=-1).min(axis=1)
+    rank = int(robust_ranks(np.array([len(small)]))[0])
+    assert gap_m(first, second) == pytest.approx(np.sort(nearest)[rank - 1], abs=1e-12)
+
+
+@settings(deadline=None)
 @given(seed=st.integers(0, 1000), count=st.integers(1, 900), offset=st.tuples(*[st.floats(-1, 1)] * 3))
 def test_what_a_box_is_asked_is_what_its_definition_says(seed, count, offset):
     cloud, box = ball(seed, count, offset), tilted_box(seed)
