@@ -11,8 +11,7 @@ from .arrays import Times
 from .clock import ClockModel
 from .clock_evidence import ClockEvidence
 from .content_clock import fit_content, moves_alike, series_of
-from .content_sync import energies_of
-from .motion_energy import MotionEnergy
+from .motion_energy import MotionEnergy, motion_energy
 from .surface_clock import fit_surfaces
 from .surface_delay import DepthView
 from .surface_sync import Watch, watch_of
@@ -21,6 +20,17 @@ if TYPE_CHECKING:
     from .storage import StoredRecording
 
 Stamps = Mapping[str, tuple[Times, Times]]
+
+
+def energies_of(
+    recording: StoredRecording, progress: Callable[[str, float], None] = lambda _s, _p: None
+) -> dict[str, MotionEnergy]:
+    """What moves before every camera that has frames."""
+    found = {}
+    for name in recording.cameras:
+        if len(recording.device_ns(name)):
+            found[name] = motion_energy(recording, name, lambda share, n=name: progress(f"watching {n}", share))
+    return found
 
 
 def content_against(

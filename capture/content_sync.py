@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .arrays import Times
 from .clock import ClockModel, ClockPiece
+from .clock_evidence import host_evidence
 from .clock_faults import GAP_STEPS, ClockFinding, screen_stamps, silences
+from .clock_join import join_clocks, joined_clocks
 from .content_clock import ContentFit, Series, coarse_lag, fit_content, moves_alike, series_of
+from .content_evidence import told_by_energies
 from .content_jumps import jump_at
 from .errors import InputError
-from .motion_energy import MotionEnergy, motion_energy
+from .motion_energy import MotionEnergy
 from .own_time import OwnTime
 from .surface_sync import Watch, clocks_from_surfaces
 
-if TYPE_CHECKING:
-    from .storage import StoredRecording
-
-DELAY_SIGMA_S = 0.005
 MOST_LAG_S = 600.0
 SHORTEST_S = 20.0
 Stamps = Mapping[str, tuple[Times, Times]]
-
-
-def energies_of(
-    recording: StoredRecording, progress: Callable[[str, float], None] = lambda _s, _p: None
-) -> dict[str, MotionEnergy]:
-    """What moves before every camera that has frames."""
-    found = {}
-    for name in recording.cameras:
-        if len(recording.device_ns(name)):
-            found[name] = motion_energy(recording, name, lambda share, n=name: progress(f"watching {n}", share))
-    return found
 
 
 def content_clocks(
@@ -83,32 +70,19 @@ def content_clocks(
 def shift_clocks(
     clocks: Mapping[str, ClockModel], stamps: Stamps, energies: Mapping[str, MotionEnergy]
 ) -> tuple[dict[str, ClockModel], dict[str, float]] | None:
-    """Host clocks with the ways to the host told apart by content: one number a camera, weighed by its covariance.
+    """Host clocks joined with what the share of moving pixels says of them.
 
     Returns:
-        The clocks and the standard deviation of each, s; None where nothing links the cameras.
+        The clocks, and the standard deviation of each that is linked, s; None where nothing links the cameras.
     """
-    series = {}
-    for name, clock in clocks.items():
-        energy = energies[name]
-        good = ~clock.excluded_mask(len(stamps[name][0]))[energy.positions]
-        rig_ns = clock.frames_ns(stamps[name][0])[energy.positions[good]]
-        base_ns = min(int(c.frames_ns(stamps[n][0])[0]) for n, c in clocks.items())
-        found = series_of((rig_ns - base_ns) * 1e-9, energy.moved[good], _interval_s(stamps[name][0]))
-        if found is not None:
-            series[name] = found
-    names = [n for n in series if any(moves_alike(series[n], series[o], 0.0) for o in series if o != n)]
-    if len(names) < 2:
+    base_ns = min(int(clock.frames_ns(stamps[name][0])[0]) for name, clock in clocks.items())
+    told = told_by_energies(clocks, stamps, energies, base_ns)
+    if told is None:
         return None
-    fit = fit_content({n: series[n] for n in names}, dict.fromkeys(names, 0.0), drift=False)
-    count = len(names)
-    information = np.linalg.inv(fit.covariance[1:count, 1:count])
-    against_first = np.hstack([-np.ones((count - 1, 1)), np.eye(count - 1)])
-    normal = against_first.T @ information @ against_first + np.eye(count) / DELAY_SIGMA_S**2
-    shift_s = np.linalg.solve(normal, against_first.T @ information @ fit.offset_s[1:])
-    sigma_s = np.sqrt(np.diag(np.linalg.inv(normal) - DELAY_SIGMA_S**2 / count))
-    moved = {name: _shifted(clocks[name], round(s * 1e9)) for name, s in zip(names, shift_s.tolist(), strict=True)}
-    return {**clocks, **moved}, dict(zip(names, sigma_s.tolist(), strict=True))
+    joint = join_clocks([host_evidence(clocks, stamps, base_ns), told])
+    sigma_s = np.sqrt(np.diag(joint.covariance)[: len(joint.camera_ids)])
+    known = {name: float(sigma) for name, sigma in zip(joint.camera_ids, sigma_s, strict=True) if name in joint.linked}
+    return joined_clocks(clocks, joint, stamps, base_ns), known
 
 
 def unlinked_error(where: str) -> InputError:
@@ -129,11 +103,6 @@ def _series(own: Mapping[str, OwnTime], energies: Mapping[str, MotionEnergy]) ->
         if series is not None:
             found[name] = series
     return found
-
-
-def _interval_s(device_ns: Times) -> float:
-    steps = np.diff(device_ns)
-    return float(np.median(steps[steps > 0])) * 1e-9
 
 
 def _linked(series: Mapping[str, Series], *, sure: bool = True) -> dict[str, float]:
@@ -240,8 +209,3 @@ def _findings(name: str, camera: OwnTime, *, known: bool) -> list[ClockFinding]:
         done = "nothing: what it sees does not tell its clock"
         found.append(ClockFinding(name, "unknown", -1, int(camera.device_ns[0]), 0, len(camera.device_ns), done))
     return found
-
-
-def _shifted(clock: ClockModel, by_ns: int) -> ClockModel:
-    pieces = tuple(replace(piece, offset_ns=piece.offset_ns + by_ns) for piece in clock.pieces)
-    return replace(clock, offset_ns=clock.offset_ns + by_ns, pieces=pieces)

@@ -16,8 +16,8 @@ from .clock_file import clocks_to_json
 from .clock_join import join_clocks, joined_clocks
 from .clock_source import ClockSource
 from .content_clock import ContentFit
-from .content_evidence import content_against
-from .content_sync import content_clocks, energies_of, unlinked_error
+from .content_evidence import content_against, energies_of
+from .content_sync import content_clocks, unlinked_error
 from .errors import InputError
 from .host_clock import MOST_DRIFT_PPM
 from .host_report import ClockReport, host_report
