@@ -17,7 +17,7 @@ from .twin_tables import TwinTables
 
 HEADLINES = {
     "room": ("accuracy, median",), "tracks": ("IDF1", "HOTA"), "people": ("MPJPE", "PCP3D"),
-    "tools": ("ADD", "tip error"),
+    "moving_surfaces": ("surface to truth, median",), "tools": ("ADD", "tip error"),
     "relations": ("F1 by instant", "F1 by interval"), "phases": ("accuracy",), "roles": ("accuracy",),
     "calibration": ("position error", "scale error"), "clocks": ("pair skew, 95th percentile",), "foreground": ("IoU",),
 }  # fmt: skip

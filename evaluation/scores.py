@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+import numpy as np
+
 from ..capture.storage import StoredRecording
 from .bodies import BodyScores, score_bodies
 from .calibration import CalibrationScores, score_calibration, truth_from_twin
@@ -13,6 +15,7 @@ from .clocks import ClockScores, score_clocks
 from .cost import CostScores, score_cost
 from .flying_pixels import FlyingPixelScores, score_flying_pixels
 from .foreground import ForegroundScores, score_foreground
+from .moving_surfaces import MovingSurfaceScores, score_moving_surfaces
 from .people import PeopleScores, match_people, score_people
 from .phases import PhaseScores, score_phases
 from .relations import RelationScores, score_relations
@@ -43,6 +46,7 @@ class Scores:
     tracks: TrackScores | None = None
     people: PeopleScores | None = None
     bodies: BodyScores | None = None
+    moving_surfaces: MovingSurfaceScores | None = None
     tools: ToolScores | None = None
     relations: RelationScores | None = None
     roles: RoleScores | None = None
@@ -79,15 +83,17 @@ def evaluate_twin(
     if align:
         tables = aligned(tables, truth)
     names = {**match_people(tables.people, truth), **match_names(tables.tracks, truth)}
+    clocks = score_clocks(tables.clocks, truth.clocks, truth.times_ns) if tables.clocks and truth.clocks else None
     found: dict[str, Any] = {
         "calibration": calibration,
-        "clocks": score_clocks(tables.clocks, truth.clocks, truth.times_ns) if tables.clocks and truth.clocks else None,
+        "clocks": clocks,
         "foreground": tables.foreground and score_foreground(tables.foreground, truth),
         "flying_pixels": tables.flying and recording and score_flying_pixels(tables.flying, recording, truth),
         "room": _room(tables, truth),
         "tracks": tables.tracks and score_tracks(tables.tracks, truth),
         "people": tables.people and score_people(tables.people, truth),
         "bodies": tables.bodies and score_bodies(tables.bodies, truth, names),
+        "moving_surfaces": _moving_surfaces(tables, truth, names, clocks),
         "tools": tables.tools and score_tools(tables.tools, truth),
         "relations": _relations(tables, truth, names),
         "roles": score_roles(tables.people, tables.tracks, truth),
@@ -115,6 +121,7 @@ LACKS: Mapping[str, tuple[str, str, Callable[[TwinTables], bool], Callable[[Trut
     "tracks": ("tracks", "tracks", lambda t: t.tracks is not None, lambda t: bool(t.tracks)),
     "people": ("skeletons", "people", lambda t: t.people is not None, lambda t: bool(t.people)),
     "bodies": ("meshes of people", "people", lambda t: t.bodies is not None, lambda t: bool(t.people)),
+    "moving_surfaces": ("surfaces of what moves", "people", lambda t: t.surfaces is not None, lambda t: bool(t.people)),
     "tools": ("poses of tools", "tools", lambda t: t.tools is not None, lambda t: bool(t.tools)),
     "relations": ("relations", "relations", lambda t: t.relations is not None, lambda t: t.relations is not None),
     "roles": ("roles", "people", lambda t: False, lambda t: bool(t.people)),
@@ -153,6 +160,15 @@ def _room(tables: TwinTables, truth: Truth) -> RoomScores | None:
         return None
     assert tables.room_vertices_m is not None and tables.room_faces is not None
     return score_room(tables.room_vertices_m, tables.room_faces, truth)
+
+
+def _moving_surfaces(
+    tables: TwinTables, truth: Truth, names: Mapping[str, str], clocks: ClockScores | None
+) -> MovingSurfaceScores | None:
+    if tables.surfaces is None or tables.tracks is None:
+        return None
+    late_ns = None if clocks is None else round(1e6 * clocks.common_offset_ms)
+    return score_moving_surfaces(tables.surfaces, np.unique(tables.tracks.time_ns), truth, names, late_ns)
 
 
 def _relations(tables: TwinTables, truth: Truth, names: Mapping[str, str]) -> RelationScores | None:

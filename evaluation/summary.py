@@ -13,6 +13,7 @@ from .cost import CostScores
 from .flying_pixels import FlyingPixelScores
 from .foreground import ForegroundScores
 from .hota import HotaScores
+from .moving_surfaces import MovingSurfaceScores
 from .people import PeopleScores
 from .phases import PhaseScores
 from .relations import RelationF1, RelationScores
@@ -210,6 +211,24 @@ def _bodies(s: BodyScores) -> Summary:
     ), ()
 
 
+def _moving_surfaces(s: MovingSurfaceScores) -> Summary:
+    figures = (
+        Figure("surface to truth, median", s.median_mm, "mm"),
+        Figure("90th percentile", s.p90_mm, "mm"),
+        Figure("points within 20 mm", percent(s.near_share), "%"),
+        Figure("surfaces at 12 mm or less", percent(s.good_share), "%"),
+        Figure("of the true surface covered", percent(s.covered_share), "%"),
+        Figure("surfaces", s.num_surfaces),
+    )
+    groups = {**s.people, **({} if s.in_step is None else {"all, were the clocks not late together": s.in_step})}
+    rows: list[list[Cell]] = [
+        [name, group.median_mm, group.p90_mm, percent(group.near_share), group.num_surfaces]
+        for name, group in groups.items()
+    ]
+    columns = ("true", "median mm", "90th percentile mm", "within 20 mm %", "surfaces")
+    return figures, (Rows("people", columns, rows),)
+
+
 def _tools(s: ToolScores) -> Summary:
     figures = (
         Figure("ADD", s.add_mm, "mm"),
@@ -317,6 +336,7 @@ def _scaled(value: float | None, factor: float) -> float | None:
 
 SUMMARIES: Mapping[str, Callable[[Any], Summary]] = {
     "calibration": _calibration, "clocks": _clocks, "foreground": _foreground, "flying_pixels": _flying_pixels,
-    "room": _room, "tracks": _tracks, "people": _people, "bodies": _bodies, "tools": _tools,
+    "room": _room, "tracks": _tracks, "people": _people, "bodies": _bodies,
+    "moving_surfaces": _moving_surfaces, "tools": _tools,
     "relations": _relations, "roles": _roles, "phases": _phases, "uncertainty": _uncertainty, "cost": _cost,
 }  # fmt: skip

@@ -57,6 +57,7 @@ class TwinTables:
         foreground: masks of what is not the room.
         flying: masks of the depth pixels that were thrown away because nothing is there.
         bodies: meshes of people.
+        surfaces: measured surfaces of whatever moves.
         relations_at: the graph derived again with other thresholds.
         cost: what the build cost.
         predicates: the relations that the twin looks for, None where nobody says so; others are absent, not missed.
@@ -76,6 +77,7 @@ class TwinTables:
     foreground: MaskReader | None = None
     flying: MaskReader | None = None
     bodies: MeshReader | None = None
+    surfaces: MeshReader | None = None
     relations_at: RelationsAt | None = None
     cost: CostLog | None = None
     predicates: frozenset[str] | None = None
@@ -99,6 +101,8 @@ class TwinTables:
             changes["poses"] = {name: new_from_old @ pose for name, pose in self.poses.items()}
         if self.bodies is not None:
             changes["bodies"] = _moved_meshes(self.bodies, new_from_old)
+        if self.surfaces is not None:
+            changes["surfaces"] = _moved_meshes(self.surfaces, new_from_old)
         changes["fixtures"] = tuple(
             replace(fixture, box=OrientedBox(new_from_old @ fixture.box.center_m,
                     new_from_old.rotation @ fixture.box.rotation, fixture.box.extent_m))
@@ -181,12 +185,25 @@ def from_twin(twin: Twin) -> TwinTables:
         fixtures=room.fixtures,
         people=None if twin.bodies is None else people_rows(twin.bodies),
         bodies=None if twin.meshes is None else twin.body_mesh,
+        surfaces=_surface_reader(twin),
         poses={name: camera.world_from_camera for name, camera in rig.cameras.items()},
         pose_covariance=dict(rig.covariance),
         clocks=twin.archive.clocks or None,
         relations_at=lambda factors: relations_with_thresholds(twin, factors),
         cost=read_cost_log(twin.path),
     )
+
+
+def _surface_reader(twin: Twin) -> MeshReader | None:
+    surfaces = twin.surfaces
+    if surfaces is None:
+        return None
+
+    def read(track_id: str, time_ns: int) -> tuple[np.ndarray, np.ndarray] | None:
+        mesh = surfaces.mesh(track_id, time_ns, colors=False)
+        return None if mesh is None else (mesh.vertices_m.astype(np.float64), mesh.faces)
+
+    return read
 
 
 def _moved_meshes(bodies: MeshReader, new_from_old: SE3) -> MeshReader:
