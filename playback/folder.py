@@ -25,20 +25,26 @@ class PlaybackConfig:
     Args:
         trail_s: length of the path that is drawn behind a moving thing.
         max_surface_points: largest number of surface points per thing and instant.
+        surface_cell_m: measured meshes keep one vertex per cell of this edge.
         image_width_px: largest width of the cameras' background pictures.
     """
 
     trail_s: float = 5.0
     max_surface_points: int = 4000
+    surface_cell_m: float = 0.015
     image_width_px: int = 640
 
 
 def playback_key(twin: Twin) -> str:
-    """What a twin's playback was made from: its content, the streams and bodies that were added, how it is drawn."""
+    """What a twin's playback was made from: its content, what was added to it, and how it is drawn."""
     manifest = twin.path / STREAMS / MANIFEST
     streams = hash_bytes(manifest.read_bytes()) if manifest.exists() else ""
     bodies = None if twin.meshes is None else twin.archive.facts("bodies", 0)
-    made_from = {"head": twin.archive.head, "format": FORMAT_VERSION, "streams": streams, "bodies": bodies}
+    surfaces = None if twin.surfaces is None else twin.archive.facts("surfaces", 0)
+    made_from = {
+        "head": twin.archive.head, "format": FORMAT_VERSION, "streams": streams, "bodies": bodies,
+        "surfaces": surfaces,
+    }  # fmt: skip
     return hash_bytes(canonical_json(made_from))[:16]
 
 

@@ -1,7 +1,7 @@
 """A twin as Rerun files: one .rrd per segment under one recording id, the first with all that does not change.
 
     world/room/{surface,ceiling}  fixtures/<name>  zones/<label>  cameras/<id>{,/image}
-    world/tracks/<id>/{surface,box,tag,skeleton,body}  world/paths/<id>  world/relations
+    world/tracks/<id>/{surface,mesh,box,tag,skeleton,body}  world/paths/<id>  world/relations
     relations/<subject>/<predicate>/<object>  graph  events  streams/<name>
 
 Times stand on two timelines: "time", since the first instant, and "instant", the number of the instant. Rerun's files
@@ -30,6 +30,7 @@ from .links import Link, links_at
 from .palette import CAMERA, GUESSED, NAMED, UNKNOWN, ZONE_LINE, track_color
 from .pictures import background_picture, camera_grid
 from .rerun_bodies import BodyDrawing
+from .rerun_surfaces import SurfaceDrawing
 from .story import events, graph_pictures, lanes
 from .stream_rows import StreamRows, stream_rows
 from .track_rows import TrackRow, TrackRows
@@ -115,6 +116,7 @@ class _Scene:
         self.streams = list(stream_rows(twin.streams, int(self.times_ns[0]), int(self.times_ns[-1]) + 1))
         self.rows = TrackRows(config.trail_s, config.max_surface_points)
         self.bodies = BodyDrawing(twin)
+        self.surfaces = SurfaceDrawing(twin.surfaces, config.surface_cell_m)
 
     def log_standing(self, stream: rerun.RecordingStream) -> None:
         """All that does not change."""
@@ -161,7 +163,8 @@ class _Scene:
         """All that happens in one segment."""
         begin_ns, end_ns = self.twin.archive.span_ns("tracks", number)
         states = list(self.twin.states(number))
-        for track_id, rows in self.rows.collect(states).items():
+        self.surfaces.log(stream, states, self._index)
+        for track_id, rows in self.rows.collect(self.surfaces.without_points(number, states)).items():
             _send_track(stream, track_id, rows, self._index([row.time_ns for row in rows]))
         self.bodies.log(stream, number, states, self._index)
         self._log_links(stream, states)

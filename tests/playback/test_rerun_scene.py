@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from ortwin.archive import TwinArchive
 from ortwin.capture.camera_move import PoseFrom
 from ortwin.capture.errors import PrivacyError
 from ortwin.capture.geometry import SE3
 from ortwin.capture.storage import RecordingWriter, open_recording
-from ortwin.playback.folder import KEY_FILE, existing_playback, playback_key
+from ortwin.facade import Twin
+from ortwin.playback.folder import KEY_FILE, PlaybackConfig, existing_playback, playback_key
 from ortwin.playback.rerun_scene import write_playback
+from ortwin.reconstruction.surface_mesh import Patch
+from ortwin.reconstruction.surface_tables import SurfaceRows
 from ortwin.scenegraph.graph import TruthState
 
 SECOND = 1_000_000_000
@@ -222,3 +227,43 @@ def test_pictures_of_people_are_shown_on_request_only_and_never_in_the_twin(toy_
     blobs = column(read_rrd(plain[0])["/world/cameras/cam_1/image"], "EncodedImage:blob")
     assert list(blobs) == [-1]
     assert (tmp_path / "other.rrd").exists() and existing_playback(toy_twin, tmp_path) == plain
+
+
+def test_measured_meshes_take_the_place_of_points_and_leave_with_their_track(toy_twin, tmp_path):
+    path = tmp_path / "meshed.twin"
+    shutil.copytree(toy_twin.path, path)
+    archive = TwinArchive(path)
+    used, cell = np.ones((2, 2), bool), np.ones((1, 1), bool)
+    corners_m = np.array([[0, 0, 1], [0.1, 0, 1], [0, 0.1, 1], [0.1, 0.1, 1]], float)
+    gone_ns = int(toy_twin.times_ns[5])
+    for number in range(toy_twin.num_segments):
+        begin_ns, end_ns = archive.span_ns("tracks", number)
+        rows = SurfaceRows()
+        for k, time_ns in enumerate(toy_twin.times_ns.tolist()):
+            if begin_ns <= time_ns < end_ns and time_ns != gone_ns and k < 10:
+                patch = Patch(used, cell, cell, corners_m + np.array([0.01 * k, 0, 0]))
+                rows.add(time_ns, "person_1", [patch], np.full((4, 3), 10 * k, np.uint8))
+        archive.write_segment(
+            "surfaces", number, (begin_ns, end_ns), {"surfaces": rows.table()}, rows.blobs(), {"key": "x"}
+        )
+    meshed = Twin(TwinArchive(path))
+    assert playback_key(meshed) != playback_key(toy_twin)
+    first = read_rrd(write_playback(meshed, tmp_path / "out", config=PlaybackConfig(surface_cell_m=0.0))[0])
+    begin_ns = int(toy_twin.times_ns[0])
+    batches = first["/world/tracks/person_1/mesh"]
+    places = column(batches, "Mesh3D:vertex_positions")
+    faces, colors = column(batches, "Mesh3D:triangle_indices"), column(batches, "Mesh3D:vertex_colors")
+    points = column(first["/world/tracks/person_1/surface"], "Points3D:positions")
+    for k, time_ns in enumerate(toy_twin.times_ns.tolist()[:12]):
+        shown = k < 10 and time_ns != gone_ns
+        since_ns = time_ns - begin_ns
+        assert bool(places.get(since_ns)) == shown
+        if shown:
+            np.testing.assert_allclose(places[since_ns], corners_m + np.array([0.01 * k, 0, 0]), atol=1e-6)
+            assert sorted(map(sorted, faces[since_ns])) == [[0, 1, 2], [1, 2, 3]]
+            assert {color >> 8 for color in colors[since_ns]} == {10 * k * 0x010101}
+            assert not points[since_ns], "the mesh takes the place of the points"
+        else:
+            assert points[since_ns], "points stay where there is no mesh"
+    cleared = column(batches, "Clear:is_recursive")
+    assert sorted(cleared) == [gone_ns - begin_ns, int(toy_twin.times_ns[10]) - begin_ns]
