@@ -53,14 +53,20 @@ def fuse(
         velocities_m_s: (k, 3) of each owner at the instant.
         config: see FusionConfig.
     """
+    from scipy import ndimage
+
     found: list[list[tuple[int, Patch]]] = [[] for _ in velocities_m_s]
     for number, grid in enumerate(grids):
         points_m, kept = _fused(number, grids, velocities_m_s, config)
         joined = _joined(grid, config)
-        for owner in np.unique(grid.owner[kept & (grid.owner >= 0)]).tolist():
-            patch = _patch(points_m, kept & (grid.owner == owner), grid.owner == owner, joined, config)
-            if patch is not None:
-                found[owner].append((number, patch))
+        boxes = ndimage.find_objects(np.where(kept, grid.owner + 1, 0))
+        for owner, around in enumerate(boxes):
+            if around is not None:
+                box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in around)
+                own = grid.owner[box] == owner
+                patch = _patch(points_m[box], kept[box] & own, own, tuple(part[box] for part in joined), config)
+                if patch is not None:
+                    found[owner].append((number, patch))
     return found
 
 
@@ -152,24 +158,19 @@ def _joined(grid: SurfaceGrid, config: FusionConfig) -> tuple[np.ndarray, np.nda
 
 
 def _patch(
-    points_m: np.ndarray, kept: np.ndarray, own: np.ndarray, joined: tuple[np.ndarray, np.ndarray, np.ndarray],
-    config: FusionConfig,
-) -> Patch | None:  # fmt: skip
-    """The part of a grid that is kept for one owner, with a cell more around it, so that patches meet."""
+    points_m: np.ndarray, kept: np.ndarray, own: np.ndarray, joined: tuple[np.ndarray, ...], config: FusionConfig
+) -> Patch | None:
+    """The part of a grid that is kept for one owner, with a point more around it, so that patches meet."""
     import cv2
 
-    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
-    top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
-    box = slice(top, rows[-1] + 2), slice(left, columns[-1] + 2)
-    grown = cv2.dilate(kept[box].astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    used = grown & own[box]
-    right, below, across = (part[box] for part in joined)
+    used = cv2.dilate(kept.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & own
+    right, below, across = joined
     both = used[:-1, 1:] & used[1:, :-1] & across[:-1, :-1]
     upper = both & used[:-1, :-1] & right[:-1, :-1] & below[:-1, :-1]
     lower = both & used[1:, 1:] & right[1:, :-1] & below[:-1, 1:]
     if min(used.shape) < 2:
         return None
-    labels = np.asarray(cv2.connectedComponents((upper | lower).astype(np.uint8), connectivity=8)[1])
+    labels = np.asarray(cv2.connectedComponents((upper | lower).astype(np.uint8), connectivity=8)[1], np.int64)
     large = np.bincount(labels.ravel()) >= config.least_cells
     large[0] = False
     upper, lower = upper & large[labels], lower & large[labels]
@@ -180,4 +181,4 @@ def _patch(
     corners[1:, :-1] |= upper | lower
     if not corners.any():
         return None
-    return Patch(corners, upper, lower, points_m[box][corners])
+    return Patch(corners, upper, lower, points_m[corners])

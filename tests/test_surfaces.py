@@ -23,7 +23,7 @@ from ortwin.reconstruction.surface_tables import COLORS, GEOMETRY
 from ortwin.surfaces import LAYER, SurfacesConfig, add_surfaces, lay_surfaces
 from ortwin.twin import BuildConfig, build_twin
 
-SEED, SEGMENT_S = 11, 1.0
+SEED, SEGMENT_S, SECOND = 11, 1.0, 1_000_000_000
 CONFIG = BuildConfig(segment_s=SEGMENT_S, surfaces=SurfacesConfig(enabled=True))
 
 
@@ -94,7 +94,8 @@ def test_surfaces_are_read_one_by_one_and_all_at_once(twin):
     assert [(row["num_vertices"], row["num_faces"]) for row in rows] == [
         (len(m.vertices_m), len(m.faces)) for m in every
     ]
-    assert surfaces.at(0) == [] and surfaces.mesh("person_1", 0) is None and surfaces.mesh("nobody", middle_ns) is None
+    assert surfaces.at(-SECOND) == [] and surfaces.mesh("object_1", -SECOND) is None
+    assert surfaces.mesh("nobody", middle_ns) is None
 
 
 def test_neighbours_in_a_grid_lie_as_near_as_asked_for(twin):
