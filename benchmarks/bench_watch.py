@@ -5,7 +5,7 @@
 
 Simulates into FOLDER what is not there yet. The first form bumps each of four cameras by one degree, six plays a
 sensor, and compares each move with the true one. The second bumps one camera of four, with colour, three plays a
-sensor, lets `ortwin register --refine --watch` place the rig without a board, and compares all poses after the bump
+sensor, lets `ortwin register --watch` place the rig without a board, and compares all poses after the bump
 with the true ones.
 """
 
@@ -93,7 +93,7 @@ def watched(path: Path) -> list[dict[str, float]]:
 def registered(path: Path) -> dict[str, float]:
     """The errors of the bumped camera and of the worst one, after the bump, when nobody knew where any stood."""
     out = path.with_suffix(".rig.json")
-    told = f"-m ortwin register {path} --refine --watch --dry-run --out {out} -q"
+    told = f"-m ortwin register {path} --watch --dry-run --out {out} -q"
     subprocess.run([sys.executable, *told.split()], check=True)
     recording = open_recording(path)
     name, (_, true) = next(iter(bumps(path).items()))
