@@ -43,15 +43,18 @@ def compute_pair_features(window: SceneWindow) -> PairFeatures:
     center = here.center_m
     measures: Columns = {
         "gap_m": surfaces.gap_m,
-        "gap_sigma_m": np.hypot(sigma[:, subject], sigma[:, other]) + nothing,
-        "center_distance_m": np.linalg.norm(center[:, subject] - center[:, other], axis=-1) + nothing,
-        "relative_speed_m_s": np.linalg.norm(velocity[:, subject] - velocity[:, other], axis=-1) + nothing,
-        "depth_m": _zone_depths(window, center, subject, other) + nothing,
+        "gap_sigma_m": np.hypot(sigma[:, subject], sigma[:, other]),
+        "center_distance_m": np.linalg.norm(center[:, subject] - center[:, other], axis=-1),
+        "relative_speed_m_s": np.linalg.norm(velocity[:, subject] - velocity[:, other], axis=-1),
+        "depth_m": _zone_depths(window, center, subject, other),
         "inside_share": surfaces.inside_share,
-        **{name: array + nothing for name, array in _support(window, here, subject, other).items()},
+        **_support(window, here, subject, other),
     }
     facing = _whereabouts(window, motion, now, center, subject, other)
     at_work, work_m, could_be_m = _hand_measures(window, hands, surfaces, subject, other)
+    for columns in (measures, facing, at_work, work_m, could_be_m):
+        for array in columns.values():
+            array += nothing
     return PairFeatures(
         times_ns=window.times_ns[now],
         entities=window.entities,
@@ -64,9 +67,10 @@ def compute_pair_features(window: SceneWindow) -> PairFeatures:
         tools=frozenset(window.tools),
         has_tips=any(path.tip_m is not None for path in window.tools.values()),
         **measures,
-        **{name: array + nothing for name, array in (facing | at_work).items()},
-        work_m={action: array + nothing for action, array in work_m.items()},
-        could_be_m={action: array + nothing for action, array in could_be_m.items()},
+        **facing,
+        **at_work,
+        work_m=work_m,
+        could_be_m=could_be_m,
         object_observed=pair_present & observed[:, other],
     )
 
@@ -107,12 +111,23 @@ def _support(window: SceneWindow, boxes: Boxes, subject: np.ndarray, other: np.n
         columns = np.flatnonzero(other == index)
         middle, extent = boxes.center_m[:, subject[columns]], boxes.extent_m[:, subject[columns]]
         bottom[:, columns] = middle[..., 2] - extent[..., 2] / 2 - box.corners_m()[:, 2].max()
-        share[:, columns] = footprint_share(middle, extent, footprint_polygon_m(box))
+        share[:, columns] = _footprint_shares(middle, extent, footprint_polygon_m(box))
         slope[:, columns] = (1.0 / np.maximum(extent[..., :2], 1e-6)).sum(axis=-1)
     return {
         "bottom_m": bottom, "footprint_share": share, "footprint_slope_per_m": slope,
         "inside_slope_per_m": (1.0 / size).sum(axis=-1),
     }  # fmt: skip
+
+
+def _footprint_shares(middle_m: np.ndarray, extent_m: np.ndarray, polygon_m: np.ndarray) -> np.ndarray:
+    """(...) footprint_share, worked out only where the footprint meets the polygon's own rectangle: 0 elsewhere."""
+    low_m, high_m = polygon_m.min(axis=0), polygon_m.max(axis=0)
+    half_m = np.maximum(extent_m[..., :2], 1e-6) / 2
+    beside = (middle_m[..., :2] - half_m > high_m) | (middle_m[..., :2] + half_m < low_m)
+    meets = ~beside.any(axis=-1)
+    share = np.zeros(meets.shape)
+    share[meets] = footprint_share(middle_m[meets], extent_m[meets], polygon_m)
+    return share
 
 
 def _zone_depths(window: SceneWindow, center: np.ndarray, subject: np.ndarray, other: np.ndarray) -> np.ndarray:
