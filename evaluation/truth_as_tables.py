@@ -27,6 +27,7 @@ def truth_as_tables(truth: Truth) -> TwinTables:
         clocks=truth.clocks,
         foreground=truth.foreground if mask_frames(truth) else None,
         bodies=true_meshes(truth) if truth.folder is not None and truth.people else None,
+        surfaces=true_meshes(truth) if truth.folder is not None and truth.people else None,
     )
 
 

@@ -69,6 +69,8 @@ def test_truth_scores_perfectly_in_every_family(truth):
     assert (scores.tracks.idf1, scores.tracks.mota) == (1, 1)
     assert (scores.people.mpjpe_mm, scores.people.pcp3d, scores.people.idf1) == (0, 1, 1)
     assert scores.bodies.to_truth_mm == pytest.approx(0, abs=0.1)  # stored to a tenth of a millimetre
+    assert scores.moving_surfaces.p90_mm == pytest.approx(0, abs=0.1)
+    assert (scores.moving_surfaces.near_share, scores.moving_surfaces.covered_share) == (1, 1)
     assert (scores.tools.add_mm, scores.tools.add_auc) == pytest.approx((0, 1), abs=1e-6)
     assert scores.relations.frames.f1 == scores.relations.intervals.f1 == 1
     assert scores.roles.accuracy == 1
@@ -88,6 +90,7 @@ def test_another_world_is_laid_onto_the_true_one(truth):
     assert found.tools.add_mm == pytest.approx(0, abs=1e-6)
     assert found.room.accuracy_mean_mm == pytest.approx(0, abs=1e-2)
     assert found.bodies.to_truth_mm == pytest.approx(0, abs=0.1)
+    assert found.moving_surfaces.p90_mm == pytest.approx(0, abs=0.1)
     assert found.relations.frames.f1 == 1
 
 
@@ -141,7 +144,9 @@ def test_a_plain_export_gives_the_scores_of_its_tables(truth, tmp_path):
     assert scores.tools.add_mm == pytest.approx(0, abs=1e-5)
     assert scores.phases.accuracy == 1
     assert scores.uncertainty.joints.num_errors == 16 * NUM
-    assert set(scores.absent) == {"foreground", "flying_pixels", "room", "tracks", "bodies", "relations", "cost"}
+    assert set(scores.absent) == {
+        "foreground", "flying_pixels", "room", "tracks", "bodies", "moving_surfaces", "relations", "cost",
+    }  # fmt: skip
 
 
 def test_a_broken_export_is_named(tmp_path):
