@@ -16,7 +16,7 @@ import numpy as np
 from ..capture.errors import ConfigError, InputError, nearest_name
 from .derivation import Derivation
 from .graph import TruthState
-from .hysteresis import TRUE, Run, find_runs, hold, lasting, minimum_instants
+from .hysteresis import FALSE, TRUE, Run, find_runs, hold, lasting, minimum_instants
 from .pair_features import PairFeatures
 from .predicate import Predicate, deriving_function, load_predicates, measuring_function
 from .timeline import Interval
@@ -57,7 +57,7 @@ class _Key(NamedTuple):
 class _Column:
     """What is carried for one predicate of one pair; `num_instants` is up to where (a pair left out was absent)."""
 
-    held: bool = False
+    held: int = FALSE
     num_instants: int = 0
     runs: list[Run] = field(default_factory=list)
 
@@ -176,7 +176,7 @@ class GraphBuilder:
             low[:, hidden] = _measured(spec, measure, some.tightened(reach_m))[0]
             high[:, hidden] = _measured(spec, measure, some.loosened(reach_m))[0]
         columns = self._columns_of(spec, features)
-        held = np.array([column.held and column.num_instants == self._num_instants for column in columns])
+        held = np.array([column.held if column.num_instants == self._num_instants else FALSE for column in columns])
         states, held = hold(score, low, high, features.present, features.observed, held)
         for column, holds in zip(columns, held.tolist(), strict=True):
             column.held, column.num_instants = holds, self._num_instants + len(features.times_ns)

@@ -24,13 +24,15 @@ def hold(
 
     A seen pair switches on at ENTER_SCORE and off below EXIT_SCORE. A pair that is there but not seen keeps its last
     state as long as no score that it could have contradicts it, and is unknown otherwise; seeing it again resumes from
-    that last state. An absent pair is false.
+    that last state, but what was false and may have begun unseen is unknown until its score tells. An absent pair is
+    false.
 
     Args:
         score: (T, C), NaN where nothing can be said.
         low, high: (T, C) the worst and best score that an unseen pair could have.
         present, observed: (T, C) bool.
-        held: (C,) bool, whether the relation held when last seen, before this window.
+        held: (C,) TRUE where the relation held when last seen, before this window, UNKNOWN where it did not and may
+            have begun since, else FALSE.
 
     Returns:
         (T, C) int8 of FALSE, TRUE, UNKNOWN, and the new `held`.
@@ -39,11 +41,15 @@ def hold(
     enters = told & (score >= ENTER_SCORE)
     settles = enters | ~present | (told & (score < EXIT_SCORE))
     last = np.maximum.accumulate(np.where(settles, np.arange(len(score))[:, None], -1), axis=0)
-    holding = np.where(last >= 0, np.take_along_axis(enters, np.maximum(last, 0), axis=0), held)
-    contradicted = np.where(holding, ~(low >= EXIT_SCORE), ~(high < ENTER_SCORE))
+    holding = np.where(last >= 0, np.take_along_axis(enters, np.maximum(last, 0), axis=0), held == TRUE)
+    unseen = present & ~told
+    begun = np.where(unseen & ~holding & ~(high < ENTER_SCORE), np.arange(len(score))[:, None], -1)
+    doubtful = ~holding & ((np.maximum.accumulate(begun, axis=0) > last) | ((last < 0) & (held == UNKNOWN)))
+    contradicted = np.where(holding, ~(low >= EXIT_SCORE), ~(high < np.where(doubtful, EXIT_SCORE, ENTER_SCORE)))
     state = np.where(holding, TRUE, FALSE).astype(np.int8)
-    state[present & ~told & contradicted] = UNKNOWN
-    return state, holding[-1] if len(score) else held
+    state[(unseen & contradicted) | (told & doubtful)] = UNKNOWN
+    now = np.where(holding, TRUE, np.where(doubtful, UNKNOWN, FALSE)).astype(np.int8)
+    return state, now[-1] if len(score) else held
 
 
 @dataclass(slots=True)

@@ -21,6 +21,19 @@ def held(scores, observed=None, present=None, low=None, high=None, before=False)
     return states[:, 0].tolist()
 
 
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.floats(0, 1)), min_size=2, max_size=40), st.integers(1, 39)
+)
+def test_states_of_what_is_seen_now_and_then_do_not_depend_on_the_cut(rows, cut):
+    score, seen, spread = (np.array(column)[:, None] for column in zip(*rows, strict=True))
+    there = np.ones(score.shape, dtype=bool)
+    inputs = score, np.where(seen, score, score - spread), np.where(seen, score, score + spread), there, seen
+    whole, last = hold(*inputs, np.array([FALSE]))
+    first, carried = hold(*(array[:cut] for array in inputs), np.array([FALSE]))
+    second, end = hold(*(array[cut:] for array in inputs), carried)
+    assert np.concatenate([first, second]).tolist() == whole.tolist() and end.tolist() == last.tolist()
+
+
 def runs_of(states):
     columns, begins, ends = find_runs(np.array(states, dtype=np.int8)[:, None])
     assert not columns.any()
@@ -72,7 +85,16 @@ def test_unseen_never_turns_true_or_false_by_itself():
 def test_seen_again_between_the_thresholds_resumes():
     seen = [True, False, True]
     assert held([1, 0, 0.5], seen, low=[1, 0, 0.5]) == [TRUE, UNKNOWN, TRUE]
-    assert held([0, 1, 0.5], seen, high=[0, 1, 0.5]) == [FALSE, UNKNOWN, FALSE]
+    assert held([0, 0.5, 0.5], seen, high=[0, 0.7, 0.5]) == [FALSE, FALSE, FALSE]
+
+
+def test_what_may_have_begun_unseen_is_unknown_until_the_score_tells():
+    seen = [True, False, True, True, True]
+    assert held([0, 1, 0.5, 0.5, 0.2], seen, high=[0, 1, 0.5, 0.5, 0.2]) == [FALSE, UNKNOWN, UNKNOWN, UNKNOWN, FALSE]
+    assert held([0, 1, 0.5, 0.5, 0.8], seen, high=[0, 1, 0.5, 0.5, 0.8]) == [FALSE, UNKNOWN, UNKNOWN, UNKNOWN, TRUE]
+    # Unseen again, it is false only where it would have ended.
+    seen = [True, False, True, False, False]
+    assert held([0, 1, 0.5, 0.5, 0.5], seen, high=[0, 1, 0.5, 0.5, 0.2]) == [FALSE, UNKNOWN, UNKNOWN, UNKNOWN, FALSE]
 
 
 def test_a_score_that_says_nothing_is_unknown_and_absence_is_false():
