@@ -10,6 +10,7 @@
       people/000000/          the bodies of the same segment, as measured
       patient/000000/         who lies on a table, and what lies on her, through the whole recording
       tracks/000000/          the same segment after smoothing: tracks, bodies, visibility
+      surfaces/000000/        only where asked for: a mesh of each track at each instant
       graph-<key>/000000/     the same segment of the scene graph: nodes, relations
       streams/                vitals and the like, as they were added; not from the recording
       playback/  log/         can be made again; not hashed
