@@ -90,7 +90,9 @@ def poor(plays: Sequence[Play], factor: float, at: float, defined: bool, least: 
     kind = {name: count for name, count in counts.items() if (name in DEFINED) == defined}
     assert len(kind) >= 4
     return {
-        name: count for name, count in kind.items() if (count.f1 or 0.0) < least and count.right + count.missed >= OFTEN
+        name: count
+        for name, count in kind.items()
+        if (count.f1 or 0.0) < least and max(count.wrong, count.missed) > SPARED
     }
 
 
