@@ -121,6 +121,8 @@ def lay_surfaces(
         raise ConfigError(
             "surfaces of other settings are there already", where=str(archive.path), todo="--fresh to make them anew"
         )
+    if first == count:
+        return
     scene = _Scene(archive, recording, rig, sync, config, background, dynamic)
     for number in range(first, count):
         span_ns = archive.span_ns("tracks", number)

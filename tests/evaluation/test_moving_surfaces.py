@@ -33,7 +33,9 @@ def truth(tmp_path: Path) -> Truth:
 
 def test_between_two_instants_the_true_surface_is_their_blend(truth):
     for share in (0.0, 0.3, 1.0):
-        vertices_m, faces = body_between(truth, "person_1", round((2 + share) * STEP_NS))
+        found = body_between(truth, "person_1", round((2 + share) * STEP_NS))
+        assert found is not None
+        vertices_m, faces = found
         np.testing.assert_allclose(vertices_m, cube_m((2 + share) * STEP_NS), atol=1e-4)
         assert (faces == CUBE_FACES).all()
     assert body_between(truth, "person_1", -1) is None
