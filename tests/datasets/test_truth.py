@@ -26,6 +26,7 @@ from ortwin.datasets.simulated_or.sightings import Sightings, watching
 from ortwin.datasets.simulated_or.spans import with_scraps
 from ortwin.datasets.simulated_or.true_relations import Sights, true_relations
 from ortwin.datasets.simulated_or.truth_tables import write_truth
+from ortwin.evaluation.true_states import true_window
 from ortwin.evaluation.truth import RelationTruth, Truth, read_truth
 from ortwin.evaluation.truth_writer import TruthWriter
 from ortwin.reconstruction.state import Fixture, OrientedBox, Zone
@@ -611,6 +612,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         np.searchsorted(truth.times_ns, track.time_ns).tolist()
     )
     assert set(seen.values()) <= {"", "cam_1", "cam_2", "cam_1;cam_2"} and seen[k, "drill_1"]
+    # What the scene graph is handed over as seen is what the truth calls seen, by cameras that are not blind.
+    for blind in ("", "cam_2"):
+        window = true_window(truth, lambda camera, time_ns, blind=blind: camera == blind)
+        for column, entity in enumerate(window.entities):
+            for instant in np.flatnonzero(window.present[:, column]).tolist():
+                views = set(seen.get((instant, entity.node_id), "cam_1").split(";")) - {"", blind}
+                assert window.observed[instant, column] == bool(views)
     extra = json.loads((tmp_path / "truth" / "extra" / "scenario.json").read_text())
     assert extra["targets_m"] == {"knee": [0.1, 0.2, 0.9]}
     assert extra["note"] == 7
