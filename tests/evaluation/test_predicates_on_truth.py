@@ -38,8 +38,8 @@ DEFINED = {
     "entered",
     "left",
 }
-#: So many intervals may be missed, and as many wrong, however few there are: two plays hold a few of each act, of which a
-#: share says little. What they share over many plays stands in docs/predicates.md.
+#: So many intervals may be missed, and as many wrong, however few there are: two plays hold a few of each act, of which
+#: a share says little. What they share over many plays stands in docs/predicates.md.
 SPARED = 2
 
 
