@@ -7,9 +7,9 @@ import numpy as np
 
 #: A point counts when it moved by so many times the noise, and lies on a surface, not on an outline.
 MOVED_SIGMAS, MOST_MOVED_M, OUTLINE_M = 3.0, 0.4, 0.08
-#: The other camera's surface goes on from frame to frame; slower than this it tells no time.
-SAME_SURFACE_M, LEAST_SPEED_M_S, MOST_SPEED_M_S = 0.25, 0.3, 3.0
-SCALE_M, LEAST_COSINE, NEAREST_M = 0.02, 0.2, 0.3
+#: The other camera's surface goes on from frame to frame.
+SAME_SURFACE_M, MOST_SPEED_M_S = 0.25, 3.0
+LEAST_COSINE, NEAREST_M = 0.2, 0.3
 NOISE_M, NOISE_PER_M = 0.004, 0.0015
 #: Frames of a run of three and of four may lack one, those that are interpolated none.
 RUN_OF_TWO, RUN_OF_THREE, RUN_OF_FOUR = 1.6, 3.5, 4.6
@@ -19,7 +19,7 @@ RUN_OF_TWO, RUN_OF_THREE, RUN_OF_FOUR = 1.6, 3.5, 4.6
 def add_delays(
     seen_m, seen_s, from_s, to_s, seen_interval_s, rays, rotation, translation_m,
     other_m, other_s, other_interval_s, pixel_of, low_x, low_y, per_x, per_y,
-    begin_s, lag_step_s, most_points, score, slope,
+    begin_s, lag_step_s, most_points, least_speed_m_s, scale_m, score, slope,
 ):  # fmt: skip
     """Add, for every second and delay, how the moving surface of one camera lies to that of another.
 
@@ -34,6 +34,8 @@ def add_delays(
         begin_s: when second 0 of the sums begins.
         lag_step_s: step between delays.
         most_points: how many points a frame gives at most.
+        least_speed_m_s: what is slower along the ray tells no time.
+        scale_m: surfaces that lie further apart than some of these are not the same.
         score, slope: (seconds, delays) sums that grow in place: speed times distance, and speed times speed.
     """
     height, width = seen_m.shape[1:]
@@ -70,8 +72,9 @@ def add_delays(
                 if other_s[k] - seen_s[j] > most_s:
                     break
                 _add_between(
-                    z, seen_s[j], k, flat, pixel, other_s, other_interval_s, lag_step_s, score[second], slope[second]
-                )
+                    z, seen_s[j], k, flat, pixel, other_s, other_interval_s, lag_step_s, least_speed_m_s, scale_m,
+                    score[second], slope[second],
+                )  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -121,7 +124,9 @@ def _facing(depth_m, rays, row, column, r, t):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _add_between(z, seen_s, k, flat, pixel, other_s, interval_s, lag_step_s, score, slope):
+def _add_between(
+    z, seen_s, k, flat, pixel, other_s, interval_s, lag_step_s, least_speed_m_s, scale_m, score, slope
+):  # fmt: skip
     """Compare a point with what the other camera saw on its ray between its frames k and k + 1.
 
     The distance to the surface between two frames is weighed by the speed that the frames around those two tell: noise
@@ -140,13 +145,13 @@ def _add_between(z, seen_s, k, flat, pixel, other_s, interval_s, lag_step_s, sco
     if max(max(abs(b - a), abs(c - b)), abs(d - c)) > SAME_SURFACE_M:
         return
     speed = (d - a) / around_s
-    if abs(speed) < LEAST_SPEED_M_S:
+    if abs(speed) < least_speed_m_s:
         return
     speed = min(max(speed, -MOST_SPEED_M_S), MOST_SPEED_M_S)
     rate = (c - b) / (late_s - early_s)
     first, last = int(np.ceil(early_s / lag_step_s)), int(np.ceil(late_s / lag_step_s)) - 1
     for lag in range(max(first, -half), min(last, half) + 1):
         apart = z - (b + rate * (lag * lag_step_s - early_s))
-        weight = speed * np.exp(-0.5 * (apart / SCALE_M) ** 2)
+        weight = speed * np.exp(-0.5 * (apart / scale_m) ** 2)
         score[lag + half] += weight * apart
         slope[lag + half] += weight * rate

@@ -6,25 +6,32 @@ weights (Lange et al. 1989) on what each pair says every two seconds, read off a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from .surface_delay import LAG_STEP_S, LAGS_S, DepthView, SurfaceDelays, surface_delays
+from .beat import Beat, beat_at
+from .surface_delay import COARSE, FINE, DepthView, SurfaceDelays, surface_delays
 
 SMOOTH_LAGS = 2.0
 PEAK_SIGMAS, BESIDE_S = 8.0, 0.3
 LEAST_JUMP_S, LEAST_SHARE = 0.08, 0.4
 RATES_PPM = np.arange(-240.0, 241.0, 20.0)
-CELL_S, CLUSTER_CELLS, LEAST_SLOPE = 2, 5, 0.5
+CELL_S, WINDOW_CELLS, LEAST_SLOPE = 2, 5, 0.05
+#: Surfaces are compared again, at most so often, until no clock moves by more.
+MOST_PASSES, SETTLED_S = 5, 0.0003
 FREEDOM, NUM_STEPS, LARGEST_STEP_S = 4.0, 30, 0.04
-LEAST_CELLS = 10
+LEAST_CELLS, MOST_CONDITION = 10, 1e10
 USUAL_SQUARE = 0.4549
-#: What windows of time agree on though it is false: on the whole, and, from one end to the other, of a rate.
-SYSTEMATIC_S = 0.005
+#: However many points they have, a pair of cameras is off by so much in every window of time, and by so much always:
+#: which side of a body a camera sees, and depth that is false by a few millimetres.
+WINDOW_S, SYSTEMATIC_S = 0.003, 0.003
+#: Content tells the steps of a beat apart when so many deviations are less than half a step.
+SURE_SIGMAS = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,54 +62,105 @@ class SurfaceFit:
 
 def fit_surfaces(
     views: Mapping[str, DepthView],
-    silences_s: Mapping[str, Sequence[float]],
+    silences_s: Mapping[str, Mapping[float, bool]],
     progress: Callable[[float], None] = lambda _share: None,
 ) -> SurfaceFit | None:
     """The clocks that surfaces tell; None where they link no two cameras.
 
-    Surfaces are compared twice: at delays on a grid, and then at the delays themselves, because between the places of a
-    grid the score bends.
+    Surfaces are compared at delays on a grid, and then again, more closely, about the delays that were found, until
+    these stay: between the places of a grid the score bends, and near the truth points that move slowly have a say.
 
     Args:
         views: what the cameras saw.
-        silences_s: by camera, common times at which its clock may have jumped.
+        silences_s: by camera, common times at which its clock may have jumped, and whether the camera ran on the while.
         progress: told the share that is done.
     """
-    model = _Model.of(surface_delays(views, lambda share: progress(share / 2)))
+    model = _Model.of(surface_delays(views, COARSE, lambda share: progress(share / (1 + MOST_PASSES))))
     linked = model.put_together()
     if len(linked) < 2:
         return None
     if len(linked) < len(model.names):
         profiles = {pair: of for pair, of in model.delays.profiles.items() if set(pair) <= set(linked)}
-        model = _Model.of(SurfaceDelays(model.delays.begin_s, profiles))
+        model = _Model.of(replace(model.delays, profiles=profiles))
         model.put_together()
     model.find_offsets()
     while model.find_jump(silences_s):
         model.find_offsets()
     model.find_rates()
     fit = model.refined()
-    if fit is None:
+    if fit is not None:
+        beats = _beats(fit, views, silences_s)
+    for done in range(1, 1 + MOST_PASSES):
+        if fit is None:
+            return None
+        there = {name: replace(views[name], time_s=fit.time_s(name, views[name].time_s)) for name in fit.names}
+        told = partial(_tell, progress, done)
+        before, fit = there, _sharpened(fit, surface_delays(there, FINE, told), beats)
+        if fit is not None and _moved_s(fit, views, before) < SETTLED_S:
+            break
+    return fit
+
+
+def _tell(progress: Callable[[float], None], done: int, share: float) -> None:
+    progress((done + share) / (1 + MOST_PASSES))
+
+
+def _moved_s(fit: SurfaceFit, views: Mapping[str, DepthView], before: Mapping[str, DepthView]) -> float:
+    """By how much a fit moves the frames of any camera at most, against where they were before."""
+    return max(float(np.abs(fit.time_s(n, views[n].time_s) - view.time_s).max()) for n, view in before.items())
+
+
+def _beats(
+    fit: SurfaceFit, views: Mapping[str, DepthView], silences_s: Mapping[str, Mapping[float, bool]]
+) -> dict[tuple[str, float], Beat]:
+    """By camera and time, the beat that tells a jump, where the camera ran on and content can tell the steps apart."""
+    found, first = {}, 2 * len(fit.names)
+    for number, (name, at_s, size_s) in enumerate(fit.jumps):
+        beat = beat_at(views[name].time_s, at_s) if silences_s[name][at_s] else None
+        doubt_s = SURE_SIGMAS * float(np.sqrt(fit.covariance[first + number, first + number] + 2 * SYSTEMATIC_S**2))
+        if beat is not None and abs(beat.nearest_s(size_s) - size_s) < doubt_s < beat.step_s / 2:
+            found[name, at_s] = beat
+    return found
+
+
+def _sharpened(fit: SurfaceFit, delays: SurfaceDelays, beats: Mapping[tuple[str, float], Beat]) -> SurfaceFit | None:
+    """A fit set right by what still is off, as `delays` of views whose times follow it tell, and by beats."""
+    model = _Model.of(delays)
+    for name, at_s, _ in fit.jumps:
+        model.jumps.append((model.names.index(name), float(fit.time_s(name, np.array([at_s]))[0])))
+    model.values = np.zeros(2 * len(model.names) + len(model.jumps))
+    for number, (name, at_s, size_s) in enumerate(fit.jumps):
+        if (name, at_s) in beats:
+            beat = beats[name, at_s]
+            model.known.append((2 * len(model.names) + number, beat.nearest_s(size_s) - size_s, beat.sigma_s))
+    more = model.refined()
+    if more is None:
         return None
-    there = {name: replace(views[name], time_s=fit.time_s(name, views[name].time_s)) for name in fit.names}
-    return model.sharpened(fit, surface_delays(there, lambda share: progress((1 + share) / 2)))
+    late_s = fit.late_s + more.late_s + more.rate_ppm * 1e-6 * (fit.middle_s - more.middle_s)
+    jumps = tuple((n, at_s, size + off) for (n, at_s, size), (*_, off) in zip(fit.jumps, more.jumps, strict=True))
+    return replace(fit, late_s=late_s, rate_ppm=fit.rate_ppm + more.rate_ppm, jumps=jumps, covariance=more.covariance)
 
 
 @dataclass(slots=True, eq=False)
 class _Model:
-    """The clocks as far as they are known; `values` are offsets (s), rates (ppm), jumps (s)."""
+    """The clocks as far as they are known; `values` are offsets (s), rates (ppm), jumps (s).
+
+    `known` says of some value, by its place, what it is and how surely, from elsewhere.
+    """
 
     delays: SurfaceDelays
     names: tuple[str, ...]
     seconds: np.ndarray
     values: np.ndarray
     jumps: list[tuple[int, float]]
+    known: list[tuple[int, float, float]]
 
     @classmethod
     def of(cls, delays: SurfaceDelays) -> _Model:
         names = tuple(dict.fromkeys(name for pair in delays.profiles for name in pair))
         count = len(next(iter(delays.profiles.values())).slope)
         seconds = delays.begin_s + 0.5 + np.arange(count)
-        return cls(delays, names, seconds, np.zeros(2 * len(names)), [])
+        return cls(delays, names, seconds, np.zeros(2 * len(names)), [], [])
 
     @property
     def middle_s(self) -> float:
@@ -126,7 +184,7 @@ class _Model:
         """Set offsets along the pairs whose peaks stand out most; the largest group of cameras that they link."""
         links = []
         for one, two in combinations(range(len(self.names)), 2):
-            peak_s, height = _peak(self._pair(one, two).sum(axis=0))
+            peak_s, height = _peak(self._pair(one, two).sum(axis=0), self.delays.look.lags_s)
             if height > PEAK_SIGMAS:
                 links.append((height, one, two, peak_s))
         group = list(range(len(self.names)))
@@ -145,19 +203,19 @@ class _Model:
     def find_offsets(self) -> None:
         """Offset of each camera in turn at which most of what it sees goes together with the others."""
         for camera in (*range(len(self.names)), *range(len(self.names))):
-            self.values[camera] += _peak(self._alike(camera).sum(axis=0))[0]
+            self.values[camera] += _peak(self._alike(camera).sum(axis=0), self.delays.look.lags_s)[0]
         self.values[: len(self.names)] -= self.values[0]
 
     def find_rates(self) -> None:
         """Offset and rate of each camera in turn at which most of what it sees goes together with the others."""
         for camera in (*range(1, len(self.names)), *range(1, len(self.names))):
             alike, since_s = self._alike(camera), 1e-6 * (self.seconds - self.middle_s)
-            sums = np.array([_moved(alike, ppm * since_s).sum(axis=0) for ppm in RATES_PPM])
+            sums = np.array([self._moved(alike, ppm * since_s).sum(axis=0) for ppm in RATES_PPM])
             rate, lag = np.unravel_index(int(np.argmax(gaussian_filter1d(sums, SMOOTH_LAGS, axis=1))), sums.shape)
-            self.values[camera] += LAGS_S[lag]
+            self.values[camera] += self.delays.look.lags_s[lag]
             self.values[len(self.names) + camera] += RATES_PPM[rate]
 
-    def find_jump(self, silences_s: Mapping[str, Sequence[float]]) -> bool:
+    def find_jump(self, silences_s: Mapping[str, Mapping[float, bool]]) -> bool:
         """Take in the jump that lets most more go together, if any stands out; whether one did."""
         best = None
         for camera, name in enumerate(self.names):
@@ -169,7 +227,7 @@ class _Model:
                     alike[self.seconds < at_s - 0.5].sum(axis=0),
                     alike[self.seconds > at_s + 0.5].sum(axis=0),
                 )
-                (first_s, high), (then_s, higher) = _peak(before), _peak(after)
+                (first_s, high), (then_s, higher) = (_peak(part, self.delays.look.lags_s) for part in (before, after))
                 if min(high, higher) < PEAK_SIGMAS or abs(then_s - first_s) < LEAST_JUMP_S:
                     continue
                 tops = [float(gaussian_filter1d(part, SMOOTH_LAGS).max()) for part in (before, after, before + after)]
@@ -193,17 +251,19 @@ class _Model:
             rows, off_s, weight, cluster = self._cells(free)
             if len(rows) < LEAST_CELLS * len(free):
                 return None
-            normal = (rows * weight[:, None]).T @ rows
-            if np.linalg.cond(normal) > 1e12:
+            normal, pull = self._known(free)
+            normal, pull = normal + (rows * weight[:, None]).T @ rows, pull + rows.T @ (weight * off_s)
+            size = np.sqrt(np.diag(normal))
+            if (size == 0).any() or np.linalg.cond(normal / np.outer(size, size)) > MOST_CONDITION:
                 return None
-            step = np.linalg.solve(normal, rows.T @ (weight * off_s))
+            step = np.linalg.solve(normal, pull)
             self.values[free] += step * min(1.0, LARGEST_STEP_S / max(float(np.abs(rows @ step).max()), 1e-12))
             if np.abs(rows @ step).max() < 1e-6:
                 break
         rows, off_s, weight, cluster = self._cells(free)
-        inverse = np.linalg.inv((rows * weight[:, None]).T @ rows)
+        middle, _ = self._known(free)
+        inverse = np.linalg.inv(middle + (rows * weight[:, None]).T @ rows)
         parts = rows * (weight * off_s)[:, None]
-        middle = np.zeros((len(free), len(free)))
         for number in np.unique(cluster):
             part = parts[cluster == number].sum(axis=0)
             middle += np.outer(part, part)
@@ -211,34 +271,27 @@ class _Model:
         covariance[np.ix_(free, free)] = inverse @ middle @ inverse
         systematic = SYSTEMATIC_S**2 * (np.eye(count - 1) + 1.0)
         covariance[1:count, 1:count] += systematic
-        covariance[count + 1 : 2 * count, count + 1 : 2 * count] += 12e12 / len(self.seconds) ** 2 * systematic
         sizes = self.values[2 * count :].tolist()
         jumps = tuple((self.names[k], at_s, size) for (k, at_s), size in zip(self.jumps, sizes, strict=True))
         return SurfaceFit(
             self.names, self.middle_s, self.values[:count], self.values[count : 2 * count], jumps, covariance
         )
 
-    def sharpened(self, fit: SurfaceFit, delays: SurfaceDelays) -> SurfaceFit | None:
-        """A fit set right by what still is off, as `delays` of views whose times follow it tell."""
-        model = _Model.of(delays)
-        for name, at_s, _ in fit.jumps:
-            model.jumps.append((model.names.index(name), float(fit.time_s(name, np.array([at_s]))[0])))
-        model.values = np.zeros(2 * len(model.names) + len(model.jumps))
-        more = model.refined()
-        if more is None:
-            return None
-        late_s = fit.late_s + more.late_s + more.rate_ppm * 1e-6 * (fit.middle_s - more.middle_s)
-        jumps = tuple((n, at_s, size + off) for (n, at_s, size), (*_, off) in zip(fit.jumps, more.jumps, strict=True))
-        return replace(
-            fit, late_s=late_s, rate_ppm=fit.rate_ppm + more.rate_ppm, jumps=jumps, covariance=more.covariance
-        )
+    def _known(self, free: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """(p, p) and (p,) what is known from elsewhere adds to the normal equations."""
+        normal, pull = np.zeros((len(free), len(free))), np.zeros(len(free))
+        for place, value, sigma in self.known:
+            k = free.index(place)
+            normal[k, k] += sigma**-2
+            pull[k] += (value - self.values[place]) * sigma**-2
+        return normal, pull
 
     def _pair(self, one: int, two: int) -> np.ndarray:
         """(s, lags) what moves alike where the second of two cameras is later than is thought by each lag."""
         late_s = self.late_s(two) - self.late_s(one)
         forth = self.delays.profiles[self.names[one], self.names[two]].slope
         back = self.delays.profiles[self.names[two], self.names[one]].slope
-        return _moved(forth, late_s) + _moved(back, -late_s)[:, ::-1]
+        return self._moved(forth, late_s) + self._moved(back, -late_s)[:, ::-1]
 
     def _alike(self, camera: int) -> np.ndarray:
         """(s, lags) what moves alike before a camera and the others if it is later by each lag."""
@@ -247,12 +300,12 @@ class _Model:
 
     def _cells(self, free: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """What each pair says every two seconds: (n, p) derivative, (n,) how much later still, weight, cluster."""
-        rows, off_s, slopes = [], [], []
+        rows, off_s, slopes, windows = [], [], [], []
         starts = np.arange(0, len(self.seconds), CELL_S)
         for (other, seen), profile in self.delays.profiles.items():
             k, j = self.names.index(seen), self.names.index(other)
             late_s = self.late_s(k) - self.late_s(j)
-            score, slope = (np.add.reduceat(_at(part, late_s), starts) for part in (profile.score, profile.slope))
+            score, slope = (np.add.reduceat(self._at(p, late_s), starts) for p in (profile.score, profile.slope))
             told = slope > LEAST_SLOPE
             middle = np.minimum(starts[told] + CELL_S // 2, len(self.seconds) - 1)
             rows.append(np.column_stack([(self.design(k) - self.design(j))[middle][:, free], starts[told]]))
@@ -260,33 +313,35 @@ class _Model:
             scale = max(float(np.median(off**2 * slope[told])), 1e-12) / USUAL_SQUARE if told.any() else 1.0
             off_s.append(off)
             slopes.append(slope[told] / scale)
+            windows.append((1 + starts[-1]) * len(windows) + starts[told] // (CELL_S * WINDOW_CELLS))
         table, off, slope = np.concatenate(rows), np.concatenate(off_s), np.concatenate(slopes)
         weight = slope * (FREEDOM + 1) / (FREEDOM + off**2 * slope)
-        return table[:, :-1], off, weight, table[:, -1] // (CELL_S * CLUSTER_CELLS)
+        window = np.unique(np.concatenate(windows), return_inverse=True)[1]
+        weight /= 1 + WINDOW_S**2 * np.bincount(window, weight)[window]
+        return table[:, :-1], off, weight, table[:, -1] // (CELL_S * WINDOW_CELLS)
+
+    def _moved(self, alike: np.ndarray, by_s: np.ndarray) -> np.ndarray:
+        """(s, lags) read at lags that are later by so much in each second (s,), to the nearest; 0 beyond."""
+        count = alike.shape[1]
+        index = np.arange(count) + np.rint(by_s / self.delays.look.step_s).astype(np.int64)[:, None]
+        inside = (index >= 0) & (index < count)
+        return np.where(inside, np.take_along_axis(alike, np.clip(index, 0, count - 1), axis=1), 0.0)
+
+    def _at(self, values: np.ndarray, lag_s: np.ndarray) -> np.ndarray:
+        """(s,) values (s, lags) at one lag a second, on the line between two."""
+        lags_s = self.delays.look.lags_s
+        place = (lag_s - lags_s[0]) / self.delays.look.step_s
+        low = np.floor(place).astype(np.int64)
+        inside, share = (low >= 0) & (low < len(lags_s) - 1), place - low
+        low, row = np.clip(low, 0, len(lags_s) - 2), np.arange(len(values))
+        return np.where(inside, values[row, low] * (1 - share) + values[row, low + 1] * share, 0.0)
 
 
-def _peak(alike: np.ndarray) -> tuple[float, float]:
+def _peak(alike: np.ndarray, lags_s: np.ndarray) -> tuple[float, float]:
     """The lag of the highest place of (lags,), s, and how many usual deviations it stands above the rest."""
     smooth = gaussian_filter1d(alike, SMOOTH_LAGS)
     k = int(np.argmax(smooth))
-    rest = smooth[np.abs(LAGS_S - LAGS_S[k]) > BESIDE_S]
+    rest = smooth[np.abs(lags_s - lags_s[k]) > BESIDE_S]
     middle = float(np.median(rest))
     spread = 1.4826 * float(np.median(np.abs(rest - middle))) + 1e-3 * float(smooth[k]) + 1e-12
-    return float(LAGS_S[k]), (float(smooth[k]) - middle) / spread
-
-
-def _moved(alike: np.ndarray, by_s: np.ndarray) -> np.ndarray:
-    """(s, lags) read at lags that are later by so much in each second (s,), to the nearest; 0 beyond."""
-    count = alike.shape[1]
-    index = np.arange(count) + np.rint(by_s / LAG_STEP_S).astype(np.int64)[:, None]
-    inside = (index >= 0) & (index < count)
-    return np.where(inside, np.take_along_axis(alike, np.clip(index, 0, count - 1), axis=1), 0.0)
-
-
-def _at(values: np.ndarray, lag_s: np.ndarray) -> np.ndarray:
-    """(s,) values (s, lags) at one lag a second, on the line between two."""
-    place = (lag_s - LAGS_S[0]) / LAG_STEP_S
-    low = np.floor(place).astype(np.int64)
-    inside, share = (low >= 0) & (low < len(LAGS_S) - 1), place - low
-    low, row = np.clip(low, 0, len(LAGS_S) - 2), np.arange(len(values))
-    return np.where(inside, values[row, low] * (1 - share) + values[row, low + 1] * share, 0.0)
+    return float(lags_s[k]), (float(smooth[k]) - middle) / spread

@@ -21,13 +21,38 @@ if TYPE_CHECKING:
     from .camera import Camera, Intrinsics
     from .storage import StoredRecording
 
-LAG_STEP_S, MOST_LAG_S = 0.025, 1.2
 NUM_PIXELS = 23_000
-MOST_POINTS = 150
 BLOCK_S, MARGIN_S = 20.0, 2.0
 CELLS_PER_PIXEL = 2.0
-LAGS_S = LAG_STEP_S * np.arange(-round(MOST_LAG_S / LAG_STEP_S), round(MOST_LAG_S / LAG_STEP_S) + 1)
 DepthReader = Callable[[int], np.ndarray | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How closely surfaces are compared.
+
+    Args:
+        step_s, most_s: delays from -most_s to most_s.
+        most_points: points that a frame gives at most.
+        least_speed_m_s: what is slower along the other camera's ray tells no time.
+        scale_m: points that lie off a surface by some of these are not of it.
+    """
+
+    step_s: float
+    most_s: float
+    most_points: int
+    least_speed_m_s: float
+    scale_m: float
+
+    @property
+    def lags_s(self) -> np.ndarray:
+        """(lags,) the delays."""
+        most = round(self.most_s / self.step_s)
+        return self.step_s * np.arange(-most, most + 1)
+
+
+#: Delays of a second are found by few fast points; the last milliseconds by all that move, however slowly.
+COARSE, FINE = Look(0.025, 1.2, 150, 0.3, 0.02), Look(0.005, 0.05, 1 << 30, 0.08, 0.012)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,30 +85,31 @@ class DelayProfile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SurfaceDelays:
-    """Profiles by pair (other, seen): at LAGS_S, time of the other minus that of the camera that gave the points.
+    """Profiles by pair (other, seen), at the delays of `look`: time of the other minus that of who gave the points.
 
     Second k of all profiles is [begin_s + k, begin_s + k + 1) of the common clock.
     """
 
     begin_s: float
+    look: Look
     profiles: Mapping[tuple[str, str], DelayProfile]
 
 
 def surface_delays(
-    views: Mapping[str, DepthView], progress: Callable[[float], None] = lambda _s: None
+    views: Mapping[str, DepthView], look: Look, progress: Callable[[float], None] = lambda _s: None
 ) -> SurfaceDelays:
     """Compare the moving surfaces of all pairs of cameras, a few seconds at a time."""
     begin_s = float(np.floor(min(view.time_s[0] for view in views.values())))
     end_s = max(float(view.time_s[-1]) for view in views.values())
-    shape = int(end_s - begin_s) + 1, len(LAGS_S)
+    shape = int(end_s - begin_s) + 1, len(look.lags_s)
     pairs = {pair: DelayProfile(np.zeros(shape), np.zeros(shape)) for pair in permutations(views, 2)}
     lenses = {name: _Thinned.of(view.camera) for name, view in views.items()}
     for from_s in np.arange(begin_s, end_s, BLOCK_S).tolist():
         blocks = {name: _block(view, lenses[name], from_s) for name, view in views.items()}
         for (other, seen), profile in pairs.items():
-            _add(blocks[seen], blocks[other], lenses[seen], lenses[other], views, from_s, begin_s, profile)
+            _add(blocks[seen], blocks[other], lenses[seen], lenses[other], views, look, from_s, begin_s, profile)
         progress((from_s - begin_s) / (end_s - begin_s))
-    return SurfaceDelays(begin_s, pairs)
+    return SurfaceDelays(begin_s, look, pairs)
 
 
 def depth_reader(recording: StoredRecording, camera: Camera, positions: np.ndarray) -> DepthReader:
@@ -144,7 +170,7 @@ def _block(view: DepthView, lens: _Thinned, from_s: float) -> tuple[np.ndarray, 
 
 def _add(
     seen: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray], seen_lens: _Thinned, lens: _Thinned,
-    views: Mapping[str, DepthView], from_s: float, begin_s: float, profile: DelayProfile,
+    views: Mapping[str, DepthView], look: Look, from_s: float, begin_s: float, profile: DelayProfile,
 ) -> None:  # fmt: skip
     from ._delay_kernel import add_delays
 
@@ -154,5 +180,5 @@ def _add(
     add_delays(
         *seen, from_s, from_s + BLOCK_S, seen_interval_s, seen_lens.rays, pose.rotation, pose.translation_m,
         *other, other_interval_s, lens.pixel_of, *lens.low, *lens.per_unit,
-        begin_s, LAG_STEP_S, MOST_POINTS, profile.score, profile.slope,
+        begin_s, look.step_s, look.most_points, look.least_speed_m_s, look.scale_m, profile.score, profile.slope,
     )  # fmt: skip

@@ -65,7 +65,11 @@ def clocks_from_surfaces(
         for name, shift_s in start_s.items()
     }
     silences = {name: {at_s + start_s[name]: position for position, at_s in own[name].silences} for name in start_s}
-    fit = fit_surfaces(views, {name: list(of) for name, of in silences.items()}, watch.progress)
+    ran_on = {
+        name: {at_s: position not in own[name].screened.restarts for at_s, position in of.items()}
+        for name, of in silences.items()
+    }
+    fit = fit_surfaces(views, ran_on, watch.progress)
     if fit is None:
         return None
     count, sigma = len(fit.names), np.sqrt(np.diag(fit.covariance))

@@ -9,7 +9,7 @@ import pytest
 from ortwin.capture.camera import Camera, Intrinsics
 from ortwin.capture.geometry import SE3, look_at
 from ortwin.capture.surface_clock import fit_surfaces
-from ortwin.capture.surface_delay import LAG_STEP_S, DepthView
+from ortwin.capture.surface_delay import COARSE, DepthView
 
 LENS = Intrinsics(45.0, 45.0, 39.5, 29.5, 80, 60)
 EYES_M = {"cam_1": (3.0, 0.0, 2.4), "cam_2": (2.0, 2.2, 2.4), "cam_3": (2.0, -2.2, 2.4)}
@@ -70,12 +70,13 @@ def test_offsets_and_rates_are_within_what_is_claimed(seed):
 
 def test_a_jump_is_told_from_silences_in_which_nothing_jumped():
     views = filmed(3, lambda name, t: -0.5 * ((name == "cam_2") & (t > 22.0)) + 0.05 * (name == "cam_3"))
-    silences_s = {"cam_1": [12.0, 31.0], "cam_2": [9.0, 22.0, 33.0], "cam_3": [21.0]}
+    silences_s = {"cam_1": (12.0, 31.0), "cam_2": (9.0, 22.0, 33.0), "cam_3": (21.0,)}
+    silences_s = {name: dict.fromkeys(times, True) for name, times in silences_s.items()}
     fit = fit_surfaces(views, silences_s)
     assert fit is not None
     assert [(name, at_s) for name, at_s, _ in fit.jumps] == [("cam_2", 22.0)]
     sigma_s = float(np.sqrt(fit.covariance[-1, -1]))
-    assert sigma_s < LAG_STEP_S
+    assert sigma_s < COARSE.step_s
     assert abs(fit.jumps[0][2] + 0.5) < 4 * sigma_s
 
 
