@@ -237,7 +237,7 @@ PREDICATES: Mapping[str, PredicateSpec] = _rows(
         meaning="a hand of somebody is where another works on the patient", subjects=_STAFF, objects=_STAFF,
         bridged_s=ACT_BRIDGED_S, derive=".predicates_team:assisting_at_work", derive_from=("preparing", "cementing"),
     ),
-    _work("cleaning", "somebody wipes or sucks it clean", Threshold(0.08, 0.12), "table", "device", minimum_s=0.7),
+    _work("cleaning", "somebody wipes or sucks it clean", Threshold(0.05, 0.08), "table", "device", minimum_s=0.7),
     _work("calibrating", "the tip of a probe or marker array is held at it", Threshold(0.05, 0.08), "table", "device",
           minimum_s=1.5),
     _work("scanning", "somebody moves an ultrasound probe over the patient", Threshold(0.05, 0.08)),
