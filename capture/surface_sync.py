@@ -11,8 +11,9 @@ import numpy as np
 from .camera import Camera
 from .content_clock import ContentFit
 from .own_time import OwnTime
-from .surface_clock import SurfaceFit, fit_surfaces
+from .surface_clock import fit_surfaces
 from .surface_delay import DepthReader, DepthView, depth_reader
+from .surface_model import SurfaceFit
 
 if TYPE_CHECKING:
     from .storage import StoredRecording

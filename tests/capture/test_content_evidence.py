@@ -12,7 +12,7 @@ from ortwin.capture.clock_join import join_clocks, joined_clocks
 from ortwin.capture.content_evidence import told_by_energies, told_by_surfaces
 from ortwin.capture.geometry import SE3
 from ortwin.capture.motion_energy import MotionEnergy
-from ortwin.capture.surface_clock import SurfaceFit
+from ortwin.capture.surface_model import SurfaceFit
 from ortwin.capture.surface_sync import Watch
 from scipy.ndimage import gaussian_filter1d
 
