@@ -19,7 +19,7 @@ RUN_OF_TWO, RUN_OF_THREE, RUN_OF_FOUR = 1.6, 3.5, 4.6
 def add_delays(
     seen_m, seen_s, from_s, to_s, seen_interval_s, rays, rotation, translation_m,
     other_m, other_s, other_interval_s, pixel_of, low_x, low_y, per_x, per_y,
-    begin_s, lag_step_s, most_points, least_speed_m_s, scale_m, score, slope,
+    begin_s, lag_step_s, most_points, least_speed_m_s, scale_m, sums,
 ):  # fmt: skip
     """Add, for every second and delay, how the moving surface of one camera lies to that of another.
 
@@ -36,19 +36,20 @@ def add_delays(
         most_points: how many points a frame gives at most.
         least_speed_m_s: what is slower along the ray tells no time.
         scale_m: surfaces that lie further apart than some of these are not the same.
-        score, slope: (seconds, delays) sums that grow in place: speed times distance, and speed times speed.
+        sums: (seconds, delays, 2 or 6) sums over points that grow in place, each weighed by how near the surface is:
+            speed times distance, speed times rate of the surface; and 1, distance, rate, speed.
     """
     height, width = seen_m.shape[1:]
     rows, columns = pixel_of.shape
     flat = other_m.reshape(len(other_s), -1)
-    half = score.shape[1] // 2
+    half = sums.shape[1] // 2
     most_s = half * lag_step_s
     chosen = np.empty(height * width, np.int64)
     first_k = 0
     r = rotation
     for j in range(1, len(seen_s) - 1):
         second = int(seen_s[j] - begin_s)
-        if seen_s[j] < from_s or seen_s[j] >= to_s or second < 0 or second >= len(score):
+        if seen_s[j] < from_s or seen_s[j] >= to_s or second < 0 or second >= len(sums):
             continue
         if seen_s[j + 1] - seen_s[j - 1] > RUN_OF_THREE * seen_interval_s:
             continue
@@ -73,7 +74,7 @@ def add_delays(
                     break
                 _add_between(
                     z, seen_s[j], k, flat, pixel, other_s, other_interval_s, lag_step_s, least_speed_m_s, scale_m,
-                    score[second], slope[second],
+                    sums[second],
                 )  # fmt: skip
 
 
@@ -125,7 +126,7 @@ def _facing(depth_m, rays, row, column, r, t):
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _add_between(
-    z, seen_s, k, flat, pixel, other_s, interval_s, lag_step_s, least_speed_m_s, scale_m, score, slope
+    z, seen_s, k, flat, pixel, other_s, interval_s, lag_step_s, least_speed_m_s, scale_m, sums
 ):  # fmt: skip
     """Compare a point with what the other camera saw on its ray between its frames k and k + 1.
 
@@ -133,7 +134,7 @@ def _add_between(
     of depth is in one or the other, never in both, so that it draws the delay to neither side.
     """
     early_s, late_s = other_s[k] - seen_s, other_s[k + 1] - seen_s
-    half = len(score) // 2
+    half = len(sums) // 2
     if late_s < -half * lag_step_s or late_s - early_s > RUN_OF_TWO * interval_s:
         return
     around_s = other_s[k + 2] - other_s[k - 1]
@@ -152,6 +153,11 @@ def _add_between(
     first, last = int(np.ceil(early_s / lag_step_s)), int(np.ceil(late_s / lag_step_s)) - 1
     for lag in range(max(first, -half), min(last, half) + 1):
         apart = z - (b + rate * (lag * lag_step_s - early_s))
-        weight = speed * np.exp(-0.5 * (apart / scale_m) ** 2)
-        score[lag + half] += weight * apart
-        slope[lag + half] += weight * rate
+        weight = np.exp(-0.5 * (apart / scale_m) ** 2)
+        sums[lag + half, 0] += weight * speed * apart
+        sums[lag + half, 1] += weight * speed * rate
+        if sums.shape[1] > 2:
+            sums[lag + half, 2] += weight
+            sums[lag + half, 3] += weight * apart
+            sums[lag + half, 4] += weight * rate
+            sums[lag + half, 5] += weight * speed

@@ -36,6 +36,7 @@ class Look:
         most_points: points that a frame gives at most.
         least_speed_m_s: what is slower along the other camera's ray tells no time.
         scale_m: points that lie off a surface by some of these are not of it.
+        num_sums: 2, or 6 to be able to take out that two cameras see a surface apart that is one.
     """
 
     step_s: float
@@ -43,6 +44,7 @@ class Look:
     most_points: int
     least_speed_m_s: float
     scale_m: float
+    num_sums: int
 
     @property
     def lags_s(self) -> np.ndarray:
@@ -52,7 +54,7 @@ class Look:
 
 
 #: Delays of a second are found by few fast points; the last milliseconds by all that move, however slowly.
-COARSE, FINE = Look(0.025, 1.2, 150, 0.3, 0.02), Look(0.005, 0.05, 1 << 30, 0.08, 0.012)
+COARSE, FINE = Look(0.025, 1.2, 150, 0.3, 0.02, 2), Look(0.005, 0.05, 1 << 30, 0.08, 0.012, 6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,12 +77,21 @@ class DelayProfile:
     """How well two cameras go together, by second and by delay.
 
     Args:
-        score: (s, lags) rises and falls as the delay that fits best is later or earlier; 0 where it fits.
-        slope: (s, lags) how steeply: what moves alike at that delay. score / slope is how much is missing, s.
+        sums: (s, lags, n) over pairs of points that move alike, v being the speed, a how far they lie apart, r how fast
+            that changes with the delay: of v * a, v * r, and, where n is 6, of 1, a, r, v.
     """
 
-    score: np.ndarray
-    slope: np.ndarray
+    sums: np.ndarray
+
+    @property
+    def score(self) -> np.ndarray:
+        """(s, lags) rises and falls as the delay that fits best is later or earlier; 0 where it fits."""
+        return self.sums[..., 0]
+
+    @property
+    def slope(self) -> np.ndarray:
+        """(s, lags) how steeply: what moves alike at that delay. score / slope is how much is missing, s."""
+        return self.sums[..., 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,8 +112,8 @@ def surface_delays(
     """Compare the moving surfaces of all pairs of cameras, a few seconds at a time."""
     begin_s = float(np.floor(min(view.time_s[0] for view in views.values())))
     end_s = max(float(view.time_s[-1]) for view in views.values())
-    shape = int(end_s - begin_s) + 1, len(look.lags_s)
-    pairs = {pair: DelayProfile(np.zeros(shape), np.zeros(shape)) for pair in permutations(views, 2)}
+    shape = int(end_s - begin_s) + 1, len(look.lags_s), look.num_sums
+    pairs = {pair: DelayProfile(np.zeros(shape)) for pair in permutations(views, 2)}
     lenses = {name: _Thinned.of(view.camera) for name, view in views.items()}
     for from_s in np.arange(begin_s, end_s, BLOCK_S).tolist():
         blocks = {name: _block(view, lenses[name], from_s) for name, view in views.items()}
@@ -180,5 +191,5 @@ def _add(
     add_delays(
         *seen, from_s, from_s + BLOCK_S, seen_interval_s, seen_lens.rays, pose.rotation, pose.translation_m,
         *other, other_interval_s, lens.pixel_of, *lens.low, *lens.per_unit,
-        begin_s, look.step_s, look.most_points, look.least_speed_m_s, look.scale_m, profile.score, profile.slope,
+        begin_s, look.step_s, look.most_points, look.least_speed_m_s, look.scale_m, profile.sums,
     )  # fmt: skip

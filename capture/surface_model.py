@@ -1,7 +1,7 @@
 """How the clocks of cameras go together at every second, as moving surfaces tell, and the values that fit best.
 
 First the delays at which most moves alike, which no rate nor jump hides for long; then least squares with Student's
-weights (Lange et al. 1989) on what each pair says every two seconds, read off at the delay where the clocks stand.
+weights (Lange et al. 1989) on what each pair says in a while, read off at the delay where the clocks stand.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ SMOOTH_LAGS = 2.0
 PEAK_SIGMAS, BESIDE_S = 8.0, 0.3
 LEAST_JUMP_S, LEAST_SHARE = 0.08, 0.4
 RATES_PPM = np.arange(-240.0, 241.0, 20.0)
-CELL_S, WINDOW_CELLS, LEAST_SLOPE = 2, 5, 0.05
+CELL_S, CLUSTER_S, LEAST_SLOPE = 2, 10, 0.05
+#: Windows for which what two cameras see apart is taken out: as long as somebody needs to come and go.
+LONGEST_WINDOW_S, LEAST_WINDOWS = 30, 20
 FREEDOM, NUM_STEPS, LARGEST_STEP_S = 4.0, 30, 0.04
 LEAST_CELLS, MOST_CONDITION = 10, 1e10
 USUAL_SQUARE = 0.4549
-#: However many points they have, a pair of cameras is off by so much in every window of time, and by so much on the
-#: whole and from one end to the other: which side of a body a camera sees, depth that is false by a few millimetres.
-WINDOW_S, SYSTEMATIC_S = 0.003, 0.003
+#: What all windows of time agree on though it is false, of an offset and of a rate from one end to the other.
+SYSTEMATIC_S = 0.002
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,7 +164,7 @@ class SurfaceModel:
         count = len(self.names)
         free = [k for k in range(len(self.values)) if k not in (0, count)]
         for _ in range(NUM_STEPS):
-            rows, off_s, weight, cluster = self._cells(free)
+            rows, off_s, weight, cluster = self._told(free)
             if len(rows) < LEAST_CELLS * len(free):
                 return None
             normal, pull = self._known(free)
@@ -175,7 +176,7 @@ class SurfaceModel:
             self.values[free] += step * min(1.0, LARGEST_STEP_S / max(float(np.abs(rows @ step).max()), 1e-12))
             if np.abs(rows @ step).max() < 1e-6:
                 break
-        rows, off_s, weight, cluster = self._cells(free)
+        rows, off_s, weight, cluster = self._told(free)
         middle, _ = self._known(free)
         inverse = np.linalg.inv(middle + (rows * weight[:, None]).T @ rows)
         parts = rows * (weight * off_s)[:, None]
@@ -214,27 +215,33 @@ class SurfaceModel:
         others = (other for other in range(len(self.names)) if other != camera)
         return np.sum([self._pair(other, camera) for other in others], axis=0)
 
-    def _cells(self, free: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """What each pair says every two seconds: (n, p) derivative, (n,) how much later still, weight, cluster."""
-        rows, off_s, slopes, windows = [], [], [], []
-        starts = np.arange(0, len(self.seconds), CELL_S)
+    def _told(self, free: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What each pair says in a while: (n, p) derivative, (n,) how much later still, weight, cluster."""
+        parts = []
         for (other, seen), profile in self.delays.profiles.items():
             k, j = self.names.index(seen), self.names.index(other)
-            late_s = self.late_s(k) - self.late_s(j)
-            score, slope = (np.add.reduceat(self._at(p, late_s), starts) for p in (profile.score, profile.slope))
-            told = slope > LEAST_SLOPE
-            middle = np.minimum(starts[told] + CELL_S // 2, len(self.seconds) - 1)
-            rows.append(np.column_stack([(self.design(k) - self.design(j))[middle][:, free], starts[told]]))
-            off = score[told] / slope[told]
-            scale = max(float(np.median(off**2 * slope[told])), 1e-12) / USUAL_SQUARE if told.any() else 1.0
-            off_s.append(off)
-            slopes.append(slope[told] / scale)
-            windows.append((1 + starts[-1]) * len(windows) + starts[told] // (CELL_S * WINDOW_CELLS))
-        table, off, slope = np.concatenate(rows), np.concatenate(off_s), np.concatenate(slopes)
-        weight = slope * (FREEDOM + 1) / (FREEDOM + off**2 * slope)
-        window = np.unique(np.concatenate(windows), return_inverse=True)[1]
-        weight /= 1 + WINDOW_S**2 * np.bincount(window, weight)[window]
-        return table[:, :-1], off, weight, table[:, -1] // (CELL_S * WINDOW_CELLS)
+            sums = self._at(profile.sums, self.late_s(k) - self.late_s(j))
+            change = (self.design(k) - self.design(j))[:, free]
+            parts.append(_cells(sums, change) if sums.shape[1] == 2 else self._windows(sums, change))
+        rows, off_s, slope, start = (np.concatenate([part[k] for part in parts]) for k in range(4))
+        if len(off_s):
+            slope = slope / (max(float(np.median(off_s**2 * slope)), 1e-12) / USUAL_SQUARE)
+        weight = slope * (FREEDOM + 1) / (FREEDOM + off_s**2 * slope)
+        return rows, off_s, weight, start // CLUSTER_S
+
+    def _windows(self, sums: np.ndarray, change: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """As `_cells`, but a distance that two cameras see in a window whatever moves is taken out as an intercept."""
+        long_s = int(np.clip(len(sums) // LEAST_WINDOWS, CELL_S, LONGEST_WINDOW_S))
+        jumps = np.searchsorted(self.seconds, [at_s for _, at_s in self.jumps]).astype(np.int64)
+        starts = np.union1d(np.arange(0, len(sums), long_s), jumps[jumps < len(sums)])
+        of = np.searchsorted(starts, np.arange(len(sums)), side="right") - 1
+        speed_apart, _, one, apart, _, speed = np.add.reduceat(sums, starts, axis=0).T
+        mean_speed = speed / np.maximum(one, 1e-12)
+        share = sums[:, 1] - mean_speed[of] * sums[:, 4]
+        slope = np.add.reduceat(share, starts)
+        told = slope > LEAST_SLOPE
+        rows = np.add.reduceat(change * share[:, None], starts, axis=0)[told] / slope[told, None]
+        return rows, (speed_apart - mean_speed * apart)[told] / slope[told], slope[told], starts[told]
 
     def _moved(self, alike: np.ndarray, by_s: np.ndarray) -> np.ndarray:
         """(s, lags) read at lags that are later by so much in each second (s,), to the nearest; 0 beyond."""
@@ -244,13 +251,27 @@ class SurfaceModel:
         return np.where(inside, np.take_along_axis(alike, np.clip(index, 0, count - 1), axis=1), 0.0)
 
     def _at(self, values: np.ndarray, lag_s: np.ndarray) -> np.ndarray:
-        """(s,) values (s, lags) at one lag a second, on the line between two."""
+        """(s, n) values (s, lags, n) at one lag a second, on the line between two."""
         lags_s = self.delays.look.lags_s
         place = (lag_s - lags_s[0]) / self.delays.look.step_s
         low = np.floor(place).astype(np.int64)
-        inside, share = (low >= 0) & (low < len(lags_s) - 1), place - low
+        inside, share = (low >= 0) & (low < len(lags_s) - 1), (place - low)[:, None]
         low, row = np.clip(low, 0, len(lags_s) - 2), np.arange(len(values))
-        return np.where(inside, values[row, low] * (1 - share) + values[row, low + 1] * share, 0.0)
+        return np.where(inside[:, None], values[row, low] * (1 - share) + values[row, low + 1] * share, 0.0)
+
+
+def _cells(sums: np.ndarray, change: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What a pair says every two seconds: (n, p) derivative, (n,) how much later still, information, begin.
+
+    Args:
+        sums: (s, 2) of a DelayProfile where the clocks stand.
+        change: (s, p) how each value moves the delay.
+    """
+    starts = np.arange(0, len(sums), CELL_S)
+    score, slope = np.add.reduceat(sums, starts, axis=0).T
+    told = slope > LEAST_SLOPE
+    middle = np.minimum(starts[told] + CELL_S // 2, len(sums) - 1)
+    return change[middle], score[told] / slope[told], slope[told], starts[told]
 
 
 def _peak(alike: np.ndarray, lags_s: np.ndarray) -> tuple[float, float]:
