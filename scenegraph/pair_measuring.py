@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,20 +40,15 @@ def compute_pair_features(window: SceneWindow) -> PairFeatures:
     motion = body_motion(window)
     held = grips(window, motion)
     hands = _Hands(motion, held, now, _patients(window))
-    surfaces = measure_surfaces(window, here, subject, other, hands.probes_m())
-    center = here.center_m
+    with ThreadPoolExecutor(1) as aside:
+        apart = aside.submit(_center_measures, window, here, velocity, sigma, subject, other)
+        facing = aside.submit(_whereabouts, window, motion, now, here.center_m, subject, other)
+        surfaces = measure_surfaces(window, here, subject, other, hands.probes_m())
     measures: Columns = {
-        "gap_m": surfaces.gap_m,
-        "gap_sigma_m": np.hypot(sigma[:, subject], sigma[:, other]),
-        "center_distance_m": np.linalg.norm(center[:, subject] - center[:, other], axis=-1),
-        "relative_speed_m_s": np.linalg.norm(velocity[:, subject] - velocity[:, other], axis=-1),
-        "depth_m": _zone_depths(window, center, subject, other),
-        "inside_share": surfaces.inside_share,
-        **_support(window, here, subject, other),
-    }
-    facing = _whereabouts(window, motion, now, center, subject, other)
+        "gap_m": surfaces.gap_m, "inside_share": surfaces.inside_share, **apart.result(), **facing.result(),
+    }  # fmt: skip
     at_work, work_m, could_be_m = _hand_measures(window, hands, surfaces, subject, other)
-    for columns in (measures, facing, at_work, work_m, could_be_m):
+    for columns in (measures, at_work, work_m, could_be_m):
         for array in columns.values():
             array += nothing
     return PairFeatures(
@@ -67,7 +63,6 @@ def compute_pair_features(window: SceneWindow) -> PairFeatures:
         tools=frozenset(window.tools),
         has_tips=any(path.tip_m is not None for path in window.tools.values()),
         **measures,
-        **facing,
         **at_work,
         work_m=work_m,
         could_be_m=could_be_m,
@@ -97,6 +92,21 @@ def _completed(window: SceneWindow) -> tuple[Boxes, np.ndarray, np.ndarray, np.n
         corners = box.corners_m()
         center[:, index], extent[:, index] = box.center_m, np.ptp(corners, axis=0)
     return Boxes(center, extent, present), velocity, sigma, observed
+
+
+def _center_measures(
+    window: SceneWindow, boxes: Boxes, velocity_m_s: np.ndarray, sigma_m: np.ndarray, subject: np.ndarray,
+    other: np.ndarray,
+) -> Columns:  # fmt: skip
+    """What is told from centres and boxes alone."""
+    center_m = boxes.center_m
+    return {
+        "gap_sigma_m": np.hypot(sigma_m[:, subject], sigma_m[:, other]),
+        "center_distance_m": np.linalg.norm(center_m[:, subject] - center_m[:, other], axis=-1),
+        "relative_speed_m_s": np.linalg.norm(velocity_m_s[:, subject] - velocity_m_s[:, other], axis=-1),
+        "depth_m": _zone_depths(window, center_m, subject, other),
+        **_support(window, boxes, subject, other),
+    }
 
 
 def _patients(window: SceneWindow) -> list[int]:

@@ -102,11 +102,12 @@ def cementing_by_hand(intervals: Sequence[Interval], span: Derivation) -> list[I
     hammered, or sutured, it is unknown which of the two she does.
     """
     changed: list[Interval] = []
+    acts = [row for row in intervals if row.predicate in ("hammering", "suturing")]
     for row in intervals:
         if row.predicate != "preparing":
             changed.append(row)
             continue
-        certain, possible = _open_wound(intervals, row)
+        certain, possible = _open_wound(acts, row)
         cementing = replace(row, predicate="cementing")
         if certain and row.state is TruthState.TRUE:
             changed.append(cementing)
@@ -129,9 +130,9 @@ def assisting_at_work(intervals: Sequence[Interval], span: Derivation) -> list[I
     return [row for row in intervals if row.predicate != "assisting" or not mostly_alone(row)]
 
 
-def _open_wound(intervals: Iterable[Interval], row: Interval) -> tuple[bool, bool]:
-    """Whether the subject of a row is sure to work in a wound that is open for cement, and whether she may."""
-    past = [each for each in intervals if each.object_id == row.object_id and each.begin_ns < row.begin_ns]
+def _open_wound(acts: Iterable[Interval], row: Interval) -> tuple[bool, bool]:
+    """Whether, by who hammered and sutured when, the subject of a row is sure to work in an open wound, or may."""
+    past = [each for each in acts if each.object_id == row.object_id and each.begin_ns < row.begin_ns]
     struck = [each for each in past if each.predicate == "hammering" and each.subject_id == row.subject_id]
     sewn = [each for each in past if each.predicate == "suturing"]
     sure = [each.end_ns for each in struck if each.state is TruthState.TRUE]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from threading import Lock
 
 import numpy as np
 
 from ..reconstruction.state import OrientedBox
+from ..reconstruction.threads import in_ranges
 from .gaps import Surfaces, box_skin_m
 from .scene_window import SceneWindow
 from .vocabulary import CONTAINERS, FIXTURE, TRACK, symmetric_order
@@ -70,12 +72,17 @@ def measure_surfaces(
     entered = holds_others[other] & (apart < 0.0).all(axis=-1)
     close = {index: distance <= EXACT_PROBE_WITHIN_M for index, distance in probe_m.items()}
     asked = _asked(window, subject, other, near, entered, close)
-    for part in _parts(asked):
-        surfaces = _Part(window, boxes, asked, part)
-        surfaces.fill_gaps(gap_m[part], near[part], subject, other)
-        surfaces.fill_shares(inside_share[part], entered[part], subject, other)
-        for index, of_index in close.items():
-            surfaces.fill_probes(probe_m[index][part], of_index[part], index, probes_m[index][part])
+    parts, fetching = list(_parts(asked)), Lock()
+
+    def measure(first: int, last: int) -> None:
+        for part in parts[first:last]:
+            surfaces = _Part(window, boxes, asked, part, fetching)
+            surfaces.fill_gaps(gap_m[part], near[part], subject, other)
+            surfaces.fill_shares(inside_share[part], entered[part], subject, other)
+            for index, of_index in close.items():
+                surfaces.fill_probes(probe_m[index][part], of_index[part], index, probes_m[index][part])
+
+    in_ranges(measure, len(parts), size=1)
     gap_m[:, list(mirror.values())] = gap_m[:, list(mirror)]
     return SurfaceMeasures(gap_m, inside_share, probe_m)
 
@@ -103,20 +110,22 @@ def _parts(asked: np.ndarray) -> Iterator[slice]:
 
 
 class _Part:
-    """The surfaces of a stretch of instants, where they are needed; the skin of its box stands for a thing unseen."""
+    """The surfaces of a stretch of instants, where they are needed; the skin of its box stands for a thing unseen.
 
-    def __init__(self, window: SceneWindow, boxes: Boxes, asked: np.ndarray, part: slice) -> None:
+    Stretches are measured by several threads, but a scene is asked for surfaces by one at a time: it may read a file.
+    """
+
+    def __init__(self, window: SceneWindow, boxes: Boxes, asked: np.ndarray, part: slice, fetching: Lock) -> None:
         self._window, self._begin = window, window.context[0] + part.start
         places = np.argwhere(asked[part])
         self._number = np.full(asked[part].shape, -1, dtype=np.int64)
         self._number[tuple(places.T)] = np.arange(len(places))
-        clouds = []
-        for time, index in places.tolist():
-            points_m = window.surface_m(self._begin + time, index)
-            if not len(points_m):
+        with fetching:
+            clouds = [window.surface_m(self._begin + time, index) for time, index in places.tolist()]
+        for number, (time, index) in enumerate(places.tolist()):
+            if not len(clouds[number]):
                 box = boxes.center_m[part][time, index], boxes.extent_m[part][time, index]
-                points_m = box_skin_m(*box)
-            clouds.append(points_m)
+                clouds[number] = box_skin_m(*box)
         self._surfaces = Surfaces(clouds, window.exact)
 
     def fill_gaps(self, gap_m: np.ndarray, near: np.ndarray, subject: np.ndarray, other: np.ndarray) -> None:
