@@ -53,8 +53,8 @@ class Look:
         return self.step_s * np.arange(-most, most + 1)
 
 
-#: Delays of a second are found by few fast points; the last milliseconds by all that move, however slowly.
-COARSE, FINE = Look(0.025, 1.2, 150, 0.3, 0.02, 2), Look(0.005, 0.05, 1 << 30, 0.08, 0.012, 6)
+#: Delays of a second are found by few points, the last milliseconds by all that move fast enough.
+COARSE, FINE = Look(0.025, 1.2, 150, 0.3, 0.02, 2), Look(0.005, 0.05, 1 << 30, 0.3, 0.02, 6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

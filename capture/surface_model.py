@@ -21,8 +21,9 @@ LEAST_JUMP_S, LEAST_SHARE = 0.08, 0.4
 RATES_PPM = np.arange(-240.0, 241.0, 20.0)
 CELL_S, CLUSTER_S, LEAST_SLOPE = 2, 10, 0.05
 #: Windows for which what two cameras see apart is taken out: as long as somebody needs to come and go.
-LONGEST_WINDOW_S, LEAST_WINDOWS = 30, 20
-FREEDOM, NUM_STEPS, LARGEST_STEP_S = 4.0, 30, 0.04
+LONGEST_WINDOW_S, LEAST_WINDOWS = 60, 10
+#: Degrees of freedom of Student's weights: seconds hold much that is false, windows, from which that is out, little.
+CELL_FREEDOM, WINDOW_FREEDOM, NUM_STEPS, LARGEST_STEP_S = 4.0, 20.0, 30, 0.04
 LEAST_CELLS, MOST_CONDITION = 10, 1e10
 USUAL_SQUARE = 0.4549
 #: What all windows of time agree on though it is false, of an offset and of a rate from one end to the other.
@@ -226,7 +227,8 @@ class SurfaceModel:
         rows, off_s, slope, start = (np.concatenate([part[k] for part in parts]) for k in range(4))
         if len(off_s):
             slope = slope / (max(float(np.median(off_s**2 * slope)), 1e-12) / USUAL_SQUARE)
-        weight = slope * (FREEDOM + 1) / (FREEDOM + off_s**2 * slope)
+        freedom = CELL_FREEDOM if self.delays.look.num_sums == 2 else WINDOW_FREEDOM
+        weight = slope * (freedom + 1) / (freedom + off_s**2 * slope)
         return rows, off_s, weight, start // CLUSTER_S
 
     def _windows(self, sums: np.ndarray, change: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
