@@ -24,7 +24,8 @@ CELL_S, CLUSTER_S, LEAST_SLOPE = 2, 10, 0.05
 LONGEST_WINDOW_S, LEAST_WINDOWS = 60, 10
 #: Degrees of freedom of Student's weights: seconds hold much that is false, windows, from which that is out, little.
 CELL_FREEDOM, WINDOW_FREEDOM, NUM_STEPS, LARGEST_STEP_S = 4.0, 20.0, 30, 0.04
-LEAST_CELLS, MOST_CONDITION = 10, 1e10
+#: So many cells, or windows, must speak for every value.
+LEAST_CELLS, LEAST_TOLD, MOST_CONDITION = 10, 3, 1e10
 USUAL_SQUARE = 0.4549
 #: What all windows of time agree on though it is false, of an offset and of a rate from one end to the other.
 SYSTEMATIC_S = 0.002
@@ -164,9 +165,10 @@ class SurfaceModel:
         """Climb to where the scores of all pairs are level."""
         count = len(self.names)
         free = [k for k in range(len(self.values)) if k not in (0, count)]
+        least = LEAST_CELLS if self.delays.look.num_sums == 2 else LEAST_TOLD
         for _ in range(NUM_STEPS):
             rows, off_s, weight, cluster = self._told(free)
-            if len(rows) < LEAST_CELLS * len(free):
+            if len(rows) < least * len(free):
                 return None
             normal, pull = self._known(free)
             normal, pull = normal + (rows * weight[:, None]).T @ rows, pull + rows.T @ (weight * off_s)

@@ -42,6 +42,16 @@ def test_without_an_intercept_it_would_be_one():
     assert off_s > 1e-4 or off_ppm > 1.0
 
 
+def test_two_cameras_are_enough_for_a_jump_too():
+    late_s = np.where(np.arange(SECONDS) + 0.5 > 350.0, LATE_S, 0.0)
+    profiles = {("cam_1", "cam_2"): profile(FINE, late_s, APART_M, 1), ("cam_2", "cam_1"): profile(FINE, -late_s, 0, 2)}
+    model = SurfaceModel.of(SurfaceDelays(0.0, FINE, profiles))
+    model.jumps, model.values = [(1, 350.0)], np.zeros(5)
+    fit = model.refined()
+    assert fit is not None
+    assert abs(fit.jumps[0][2] - LATE_S) < 1e-6 and abs(fit.late_s[1]) < 1e-6
+
+
 @pytest.mark.parametrize("look", [COARSE, FINE])
 def test_surfaces_that_lie_on_each_other_tell_the_clocks_exactly(look):
     off_s, off_ppm = refined(look, 0.0)
