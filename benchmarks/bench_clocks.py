@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 from ortwin.capture.camera import Camera, CameraRig
 from ortwin.capture.clock import ClockModel
-from ortwin.capture.content_sync import content_clocks, shift_clocks
+from ortwin.capture.clock_evidence import host_evidence
+from ortwin.capture.clock_join import join_clocks, joined_clocks
+from ortwin.capture.content_evidence import told_by_energies
+from ortwin.capture.content_sync import content_clocks
 from ortwin.capture.motion_energy import LEAST_SIGMA_M, SIGMA_SHARE_PER_M, MotionEnergy, moved_share
 from ortwin.capture.sync_clocks import host_report
 from ortwin.datasets.simulated_or.clocks import CameraClock, ClockConfig, draw_clocks
@@ -221,10 +224,13 @@ def main() -> None:
             continue
         seen = energies(world.rig, plan, times, joints)
         started = time.process_time()
-        shifted = shift_clocks(report.clocks, stamps, seen)
-        if shifted is not None:
-            row["both"] = score(shifted[0], plan, clocks)
-            row["both_sigma_ms"] = {n: 1e3 * s for n, s in shifted[1].items()}
+        base_ns = min(int(clock.frames_ns(stamps[name][0])[0]) for name, clock in report.clocks.items())
+        told = told_by_energies(report.clocks, stamps, seen, base_ns)
+        if told is not None:
+            joint = join_clocks([host_evidence(report.clocks, stamps, base_ns), told])
+            row["both"] = score(joined_clocks(report.clocks, joint, stamps, base_ns), plan, clocks)
+            sigma_ms = 1e3 * np.sqrt(np.diag(joint.covariance)[: len(joint.camera_ids)])
+            row["both_sigma_ms"] = dict(zip(joint.camera_ids, sigma_ms.tolist(), strict=True))
         found, findings, fit = content_clocks(stamps, seen)
         row["content_cpu_s"] = time.process_time() - started
         if fit is not None:

@@ -1,4 +1,4 @@
-"""Clocks of a recording from its content, alone or on top of what host stamps say."""
+"""Clocks of a recording from its content alone."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ import numpy as np
 
 from .arrays import Times
 from .clock import ClockModel, ClockPiece
-from .clock_evidence import host_evidence
 from .clock_faults import GAP_STEPS, ClockFinding, screen_stamps, silences
-from .clock_join import join_clocks, joined_clocks
 from .content_clock import ContentFit, Series, coarse_lag, fit_content, moves_alike, series_of
-from .content_evidence import told_by_energies
 from .content_jumps import jump_at
 from .errors import InputError
 from .motion_energy import MotionEnergy
@@ -65,24 +62,6 @@ def content_clocks(
     for name, camera in own.items():
         findings += _findings(name, camera, known=name in clocks)
     return clocks, findings, fit
-
-
-def shift_clocks(
-    clocks: Mapping[str, ClockModel], stamps: Stamps, energies: Mapping[str, MotionEnergy]
-) -> tuple[dict[str, ClockModel], dict[str, float]] | None:
-    """Host clocks joined with what the share of moving pixels says of them.
-
-    Returns:
-        The clocks, and the standard deviation of each that is linked, s; None where nothing links the cameras.
-    """
-    base_ns = min(int(clock.frames_ns(stamps[name][0])[0]) for name, clock in clocks.items())
-    told = told_by_energies(clocks, stamps, energies, base_ns)
-    if told is None:
-        return None
-    joint = join_clocks([host_evidence(clocks, stamps, base_ns), told])
-    sigma_s = np.sqrt(np.diag(joint.covariance)[: len(joint.camera_ids)])
-    known = {name: float(sigma) for name, sigma in zip(joint.camera_ids, sigma_s, strict=True) if name in joint.linked}
-    return joined_clocks(clocks, joint, stamps, base_ns), known
 
 
 def unlinked_error(where: str) -> InputError:
