@@ -1,57 +1,99 @@
-"""Compiled loop that brings the joints of one instant to given bone lengths; the rule is written down in bones.py."""
+"""Compiled loop that brings the joints of all instants to given bone lengths; the rule is written down in bones.py.
+
+A bone is one measurement, so that the update of an extended Kalman filter, iterated, is Gauss-Newton with a matrix as
+large as there are bones.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numba
 import numpy as np
 
+SETTLED_M = 1e-9
+
 
 @numba.njit(cache=True, nogil=True)
 def impose(joints, covariance, begin, end, length, sigma, rounds):
-    """Joints (j, 3) most likely under their covariances (j, 3, 3) and bones of `length` (b,) from `begin` to `end`.
+    """Make joints (t, j, 3) most likely under their covariances (t, j, 3, 3) and bones (b,) from `begin` to `end`.
 
-    Returns the joints and their covariances. Gauss-Newton.
+    Changes the joints and their covariances.
     """
-    count = len(joints)
-    base = np.zeros((3 * count, 3 * count))
-    for j in range(count):
-        base[3 * j : 3 * j + 3, 3 * j : 3 * j + 3] = np.linalg.inv(covariance[j])
-    moved = joints.copy()
-    info = base.copy()
-    away = np.empty(3 * count)
-    across = np.empty(3)
-    for _ in range(rounds):
-        info[:] = base
-        for j in range(count):
+    bones = len(begin)
+    moved, before = np.empty(joints.shape[1:]), np.empty(joints.shape[1:])
+    gain, spread = np.empty((bones, 2, 3)), np.empty((bones, 3))
+    factor, miss = np.empty((bones, bones)), np.empty(bones)
+    for t in range(len(joints)):
+        moved[:] = joints[t]
+        for _ in range(rounds):
+            linearise(moved, joints[t], covariance[t], begin, end, length, sigma, gain, factor, miss)
+            before[:] = moved
+            moved[:] = joints[t]
+            for b in range(bones):
+                for k in range(3):
+                    moved[begin[b], k] += gain[b, 0, k] * miss[b]
+                    moved[end[b], k] += gain[b, 1, k] * miss[b]
+            if np.abs(moved - before).max() < SETTLED_M:
+                break
+        joints[t] = moved
+        for j in range(len(moved)):
             for k in range(3):
-                away[3 * j + k] = joints[j, k] - moved[j, k]
-        pull = base @ away
-        for b in range(len(begin)):
-            first, second = begin[b], end[b]
-            far = 0.0
+                for b in range(bones):
+                    total = gain[b, 0, k] if begin[b] == j else (gain[b, 1, k] if end[b] == j else 0.0)
+                    for o in range(b):
+                        total -= factor[b, o] * spread[o, k]
+                    spread[b, k] = total / factor[b, b]
             for k in range(3):
-                across[k] = moved[first, k] - moved[second, k]
-                far += across[k] ** 2
-            far = max(np.sqrt(far), 1e-3)
-            gain = 1.0 / sigma[b] ** 2
-            for k in range(3):
-                across[k] /= far
-            for k in range(3):
-                push = gain * (length[b] - far) * across[k]
-                pull[3 * first + k] += push
-                pull[3 * second + k] -= push
                 for m in range(3):
-                    part = gain * across[k] * across[m]
-                    info[3 * first + k, 3 * first + m] += part
-                    info[3 * second + k, 3 * second + m] += part
-                    info[3 * first + k, 3 * second + m] -= part
-                    info[3 * second + k, 3 * first + m] -= part
-        step = np.linalg.solve(info, pull)
-        for j in range(count):
-            for k in range(3):
-                moved[j, k] += step[3 * j + k]
-    whole = np.linalg.inv(info)
-    left = np.empty((count, 3, 3))
-    for j in range(count):
-        left[j] = whole[3 * j : 3 * j + 3, 3 * j : 3 * j + 3]
-    return moved, left
+                    for b in range(bones):
+                        covariance[t, j, k, m] -= spread[b, k] * spread[b, m]
+
+
+@numba.njit(cache=True, nogil=True)
+def linearise(moved, joints, covariance, begin, end, length, sigma, gain, factor, miss):
+    """Bones at `moved`: how much their ends move with each (b, 2, 3), the Cholesky factor (b, b) of their spread, and
+
+    by how much of that (b,) the joints must move from where they were to have the right lengths.
+    """
+    bones = len(begin)
+    along = np.empty((bones, 3))
+    for b in range(bones):
+        first, second, far = begin[b], end[b], 0.0
+        for k in range(3):
+            along[b, k] = moved[first, k] - moved[second, k]
+            far += along[b, k] ** 2
+        far = max(math.sqrt(far), 1e-3)
+        miss[b] = length[b] - far
+        for k in range(3):
+            along[b, k] /= far
+            miss[b] += along[b, k] * (moved[first, k] - joints[first, k] - moved[second, k] + joints[second, k])
+        for k in range(3):
+            gain[b, 0, k], gain[b, 1, k] = 0.0, 0.0
+            for m in range(3):
+                gain[b, 0, k] += covariance[first, k, m] * along[b, m]
+                gain[b, 1, k] -= covariance[second, k, m] * along[b, m]
+        for o in range(b + 1):
+            total = 0.0
+            for side in range(2):
+                joint, sign = (begin[b], 1.0) if side == 0 else (end[b], -1.0)
+                part = sign if begin[o] == joint else (-sign if end[o] == joint else 0.0)
+                if part != 0.0:
+                    for k in range(3):
+                        total += part * sign * gain[b, side, k] * along[o, k]
+            factor[b, o] = total
+        factor[b, b] += sigma[b] ** 2
+    for b in range(bones):
+        for o in range(b + 1):
+            total = factor[b, o]
+            for p in range(o):
+                total -= factor[b, p] * factor[o, p]
+            factor[b, o] = math.sqrt(total) if b == o else total / factor[o, o]
+    for b in range(bones):
+        for o in range(b):
+            miss[b] -= factor[b, o] * miss[o]
+        miss[b] /= factor[b, b]
+    for b in range(bones - 1, -1, -1):
+        for o in range(b + 1, bones):
+            miss[b] -= factor[o, b] * miss[o]
+        miss[b] /= factor[b, b]

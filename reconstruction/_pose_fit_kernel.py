@@ -7,7 +7,10 @@ import math
 import numba
 import numpy as np
 
+from ._mixture_kernel import AROUND, LONG, NUM_JOINTS, SUMS, WIDE, blend, solve, spread_of
+
 NEAREST_M = 0.2
+FARTHEST_M = 1e6
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -30,239 +33,234 @@ def invert3(m, out):
     return determinant
 
 
-@numba.njit(cache=True, nogil=True)
-def gather(joint, view, uv, sigma, weight, depth, range_m, rotation, translation, info, pull):
-    """Sum the measurements (n,) of each joint: information (17, 3, 3) and pull (17, 3); see pose_fit.py."""
-    info[:] = 0.0
-    pull[:] = 0.0
-    row = np.empty(3)
-    for i in range(len(joint)):
-        j, v, z = joint[i], view[i], range_m[i]
-        gain = weight[i] / (sigma[i, 0] ** 2 + (sigma[i, 1] / z) ** 2)
-        for axis in range(3):
-            if axis < 2:
-                for k in range(3):
-                    row[k] = (rotation[v, axis, k] - uv[i, axis] * rotation[v, 2, k]) / z
-                value = -(translation[v, axis] - uv[i, axis] * translation[v, 2]) / z
-            else:
-                if not depth[i, 1] > 0.0:
-                    continue
-                for k in range(3):
-                    row[k] = rotation[v, 2, k]
-                value = depth[i, 0] - translation[v, 2]
-                gain = weight[i] / depth[i, 1] ** 2
-            for k in range(3):
-                pull[j, k] += gain * row[k] * value
-                for m in range(3):
-                    info[j, k, m] += gain * row[k] * row[m]
+@numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def lines_of(uv, sigma, score, depth, rotation, translation, seen, line):
+    """Lay out what n views saw, `seen` (n, 180), and what it says of joints whose distance is known, `line` (n, 360).
 
-
-@numba.njit(cache=True, nogil=True)
-def solve(mean, basis, rest_var, info, pull, seen, factor, latent, joints, gains):
-    """Most likely joints (17, 3) of one Gaussian; returns the log of its prior there, less half the log of curvature.
-
-    Leaves the Cholesky factor (l, l) of the information in `factor` and (I + rest info)^-1 by joint in `gains`.
+    `seen` holds by joint (20 places each) u, v, the keypoint's deviation in the image and on the body, its score, its
+    depth and the weight of that; where nothing was seen scores are 0. `line` holds xx xy xz yy yz zz of the information
+    times the square of the distance per inverse variance of the keypoint, x y z of the pull the same, and nine more of
+    the depth, where no distance enters. Returns whether there are depths.
     """
-    size = basis.shape[2]
-    step, bend, tilt = np.empty((3, 3)), np.empty((3, 3)), np.empty(3)
-    spread = np.empty((3, size))
-    for p in range(size):
-        latent[p] = 0.0
-        for q in range(p + 1):
-            factor[p, q] = 1.0 if p == q else 0.0
-    log_p = 0.0
-    for j in range(mean.shape[0]):
-        if not seen[j]:
-            continue
-        for k in range(3):
-            for m in range(3):
-                step[k, m] = rest_var[j] * info[j, k, m] + (1.0 if k == m else 0.0)
-        log_p -= 0.5 * math.log(invert3(step, gains[j]))
-        for k in range(3):
-            tilt[k] = 0.0
-            for m in range(3):
-                tilt[k] += gains[j, k, m] * pull[j, m]
-                bend[k, m] = 0.0
-                for o in range(3):
-                    bend[k, m] += gains[j, k, o] * info[j, o, m]
-        for k in range(3):
-            for m in range(3):
-                tilt[k] -= bend[k, m] * mean[j, m]
-            for p in range(size):
-                spread[k, p] = bend[k, 0] * basis[j, 0, p] + bend[k, 1] * basis[j, 1, p] + bend[k, 2] * basis[j, 2, p]
-        for p in range(size):
-            b0, b1, b2 = basis[j, 0, p], basis[j, 1, p], basis[j, 2, p]
-            latent[p] += b0 * tilt[0] + b1 * tilt[1] + b2 * tilt[2]
-            for q in range(p + 1):
-                factor[p, q] += b0 * spread[0, q] + b1 * spread[1, q] + b2 * spread[2, q]
-    for p in range(size):
-        for q in range(p + 1):
-            total = factor[p, q]
-            for o in range(q):
-                total -= factor[p, o] * factor[q, o]
-            factor[p, q] = math.sqrt(total) if p == q else total / factor[q, q]
-        log_p -= math.log(factor[p, p])
-    for p in range(size):
-        for o in range(p):
-            latent[p] -= factor[p, o] * latent[o]
-        latent[p] /= factor[p, p]
-    for p in range(size - 1, -1, -1):
-        for o in range(p + 1, size):
-            latent[p] -= factor[o, p] * latent[o]
-        latent[p] /= factor[p, p]
-        log_p -= 0.5 * latent[p] ** 2
-    for j in range(mean.shape[0]):
-        for k in range(3):
-            joints[j, k] = mean[j, k]
-            for p in range(size):
-                joints[j, k] += basis[j, k, p] * latent[p]
-        if not seen[j]:
-            continue
-        for k in range(3):
-            tilt[k] = pull[j, k]
-            for m in range(3):
-                tilt[k] -= info[j, k, m] * joints[j, m]
-        for k in range(3):
-            off = 0.0
-            for m in range(3):
-                off += rest_var[j] * gains[j, k, m] * tilt[m]
-            bend[k, 0] = off
-        for k in range(3):
-            joints[j, k] += bend[k, 0]
-            log_p -= 0.5 * bend[k, 0] ** 2 / rest_var[j]
-    return log_p
+    seen[:] = 0.0
+    line[:] = 0.0
+    deep = False
+    for n in range(len(seen)):
+        turn, shift = rotation[n], translation[n]
+        for j in range(WIDE):
+            seen[n, 2 * WIDE + j], seen[n, 3 * WIDE + j] = 1.0, 1.0
+        for j in range(NUM_JOINTS):
+            if not score[n, j] > 0.0:
+                continue
+            u, v = uv[n, j, 0], uv[n, j, 1]
+            seen[n, j], seen[n, WIDE + j] = u, v
+            seen[n, 2 * WIDE + j], seen[n, 3 * WIDE + j] = sigma[n, j, 0], sigma[n, j, 1]
+            seen[n, 4 * WIDE + j] = score[n, j]
+            a0, a1, a2 = turn[0, 0] - u * turn[2, 0], turn[0, 1] - u * turn[2, 1], turn[0, 2] - u * turn[2, 2]
+            b0, b1, b2 = turn[1, 0] - v * turn[2, 0], turn[1, 1] - v * turn[2, 1], turn[1, 2] - v * turn[2, 2]
+            a, b = u * shift[2] - shift[0], v * shift[2] - shift[1]
+            line[n, j], line[n, WIDE + j], line[n, 2 * WIDE + j] = (
+                a0 * a0 + b0 * b0,
+                a0 * a1 + b0 * b1,
+                a0 * a2 + b0 * b2,
+            )
+            line[n, 3 * WIDE + j], line[n, 4 * WIDE + j] = a1 * a1 + b1 * b1, a1 * a2 + b1 * b2
+            line[n, 5 * WIDE + j] = a2 * a2 + b2 * b2
+            line[n, 6 * WIDE + j], line[n, 7 * WIDE + j] = a0 * a + b0 * b, a1 * a + b1 * b
+            line[n, 8 * WIDE + j] = a2 * a + b2 * b
+            if not depth[n, j, 1] > 0.0:
+                continue
+            deep = True
+            seen[n, 5 * WIDE + j], seen[n, 6 * WIDE + j] = depth[n, j, 0], 1.0 / depth[n, j, 1] ** 2
+            c0, c1, c2, c = turn[2, 0], turn[2, 1], turn[2, 2], depth[n, j, 0] - shift[2]
+            line[n, 9 * WIDE + j], line[n, 10 * WIDE + j], line[n, 11 * WIDE + j] = c0 * c0, c0 * c1, c0 * c2
+            line[n, 12 * WIDE + j], line[n, 13 * WIDE + j], line[n, 14 * WIDE + j] = c1 * c1, c1 * c2, c2 * c2
+            line[n, 15 * WIDE + j], line[n, 16 * WIDE + j], line[n, 17 * WIDE + j] = c0 * c, c1 * c, c2 * c
+    return deep
 
 
-@numba.njit(cache=True, nogil=True)
-def miss(place, rotation, translation, uv, sigma, score, depth, width):
-    """One measurement beside a joint: its distance along the axis, variance in the image, and squared residual.
+@numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def gather(seen, line, deep, given, total):
+    """Sum the views: information xx xy xz yy yz zz and pull x y z of all joints, by 20s in `total` (180).
 
-    The residual counts `score` times; `width` multiplies all standard deviations. Joints behind the camera and before
-    the nearest distance are taken to be there.
+    `given` (n, 40) are the distances of the joints and the weights of the keypoints; `deep` says that there are depths.
     """
-    z = rotation[2, 0] * place[0] + rotation[2, 1] * place[1] + rotation[2, 2] * place[2] + translation[2]
-    near = max(z, NEAREST_M)
-    variance = width**2 * (sigma[0] ** 2 + (sigma[1] / near) ** 2)
-    squared = 0.0
-    for axis in range(2):
-        p = translation[axis]
-        for k in range(3):
-            p += rotation[axis, k] * place[k]
-        squared += (p / near - uv[axis]) ** 2
-    squared *= score / variance
-    if depth[1] > 0.0:
-        squared += score * ((near - depth[0]) / (width * depth[1])) ** 2
-    return z, variance, squared
+    total[:] = 0.0
+    for n in range(len(seen)):
+        now, what, told = seen[n], line[n], given[n]
+        for j in range(WIDE):
+            gain = told[WIDE + j] / ((now[2 * WIDE + j] * told[j]) ** 2 + now[3 * WIDE + j] ** 2)
+            total[j] += gain * what[j]
+            total[WIDE + j] += gain * what[WIDE + j]
+            total[2 * WIDE + j] += gain * what[2 * WIDE + j]
+            total[3 * WIDE + j] += gain * what[3 * WIDE + j]
+            total[4 * WIDE + j] += gain * what[4 * WIDE + j]
+            total[5 * WIDE + j] += gain * what[5 * WIDE + j]
+            total[6 * WIDE + j] += gain * what[6 * WIDE + j]
+            total[7 * WIDE + j] += gain * what[7 * WIDE + j]
+            total[8 * WIDE + j] += gain * what[8 * WIDE + j]
+        if deep:
+            for part in range(9):
+                for j in range(WIDE):
+                    total[part * WIDE + j] += told[WIDE + j] * now[6 * WIDE + j] * what[(9 + part) * WIDE + j]
 
 
-@numba.njit(cache=True, nogil=True)
-def judge(joints, joint, view, uv, sigma, score, depth, rotation, translation, freedom, range_m, weight):
-    """Log likelihood (Student's t) of the measurements; leaves their distances along the axis and robust weights."""
-    log_p = 0.0
-    for i in range(len(joint)):
-        j, v = joint[i], view[i]
-        z, variance, squared = miss(joints[j], rotation[v], translation[v], uv[i], sigma[i], score[i], depth[i], 1.0)
-        if z < NEAREST_M:
-            return -1e9
-        log_p -= 0.5 * (freedom + 2.0) * math.log(1.0 + squared / freedom) + math.log(variance)
-        range_m[i] = z
-        weight[i] = score[i] * (freedom + 2.0) / (freedom + squared)
-    return log_p
+@numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def judge(place, cosine, sine, seen, deep, rotation, translation, freedom, width, given, off):
+    """Log likelihood (Student's t) of what was seen; leaves distances along the axis and robust weights in `given`.
+
+    `place` (60 or more) are the joints of a body that is turned by the angle of `cosine` and `sine`; `off` (20) is
+    room.
+    `width` multiplies all standard deviations. A joint behind a camera that saw it cannot be; it is taken to be at the
+    nearest distance.
+    """
+    log_p, behind, narrow = 0.0, False, 1.0 / width**2
+    for n in range(len(seen)):
+        now, told, turn, shift = seen[n], given[n], rotation[n], translation[n]
+        a0, a1 = cosine * turn[0, 0] + sine * turn[0, 1], cosine * turn[0, 1] - sine * turn[0, 0]
+        b0, b1 = cosine * turn[1, 0] + sine * turn[1, 1], cosine * turn[1, 1] - sine * turn[1, 0]
+        c0, c1 = cosine * turn[2, 0] + sine * turn[2, 1], cosine * turn[2, 1] - sine * turn[2, 0]
+        a2, b2, c2, a3, b3, c3 = turn[0, 2], turn[1, 2], turn[2, 2], shift[0], shift[1], shift[2]
+        nearest = FARTHEST_M
+        for j in range(WIDE):
+            far = c0 * place[j] + c1 * place[WIDE + j] + c2 * place[2 * WIDE + j] + c3
+            nearest = min(nearest, far if now[4 * WIDE + j] > 0.0 else FARTHEST_M)
+            told[j] = max(far, NEAREST_M)
+        behind = behind or nearest < NEAREST_M
+        apart, spread = 1.0, 1.0
+        for j in range(WIDE):
+            x, y, z, scale = place[j], place[WIDE + j], place[2 * WIDE + j], 1.0 / told[j]
+            variance = now[2 * WIDE + j] ** 2 + (now[3 * WIDE + j] * scale) ** 2
+            u = (a0 * x + a1 * y + a2 * z + a3) * scale - now[j]
+            v = (b0 * x + b1 * y + b2 * z + b3) * scale - now[WIDE + j]
+            off[j] = narrow * now[4 * WIDE + j] * (u * u + v * v) / variance
+            spread *= variance if now[4 * WIDE + j] > 0.0 else 1.0
+        if deep:
+            for j in range(WIDE):
+                off[j] += narrow * now[4 * WIDE + j] * now[6 * WIDE + j] * (told[j] - now[5 * WIDE + j]) ** 2
+        for j in range(WIDE):
+            apart *= 1.0 + off[j] / freedom
+            told[WIDE + j] = now[4 * WIDE + j] * (freedom + 2.0) / (freedom + off[j])
+        log_p -= 0.5 * (freedom + 2.0) * math.log(apart) + math.log(spread)
+    return -1e9 if behind else log_p
 
 
-@numba.njit(cache=True, nogil=True)
-def spread_of(basis, rest_var, seen, factor, gains, covariance):
-    """Covariance (17, 3, 3) of the joints from what `solve` left."""
-    size = basis.shape[2]
-    half = np.empty((3, size))
-    for j in range(basis.shape[0]):
-        for k in range(3):
-            for p in range(size):
-                if seen[j]:
-                    total = (
-                        gains[j, k, 0] * basis[j, 0, p]
-                        + gains[j, k, 1] * basis[j, 1, p]
-                        + gains[j, k, 2] * basis[j, 2, p]
-                    )
-                else:
-                    total = basis[j, k, p]
-                for o in range(p):
-                    total -= factor[p, o] * half[k, o]
-                half[k, p] = total / factor[p, p]
-        for k in range(3):
-            for m in range(3):
-                total = rest_var[j] * (gains[j, k, m] if seen[j] else (1.0 if k == m else 0.0))
-                for p in range(size):
-                    total += half[k, p] * half[m, p]
-                covariance[j, k, m] = total
-
-
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
 def fit(
-    rows, mean, basis, rest_var, log_weight, joint, view, uv, sigma, score, depth, rotation, translation, range_m,
-    freedom, keep, width, rounds, tempering,
+    rows, coarse, mixture, seen, line, deep, rotation, translation, given, freedom, keep, width, rounds, tempering,
 ):  # fmt: skip
     """Fit every Gaussian of `rows` (c,) once, the best `keep` within `width` for `rounds` more, and average these.
 
+    Row by row these are the Gaussians of `mixture` (pose_prior.Mixture), turned by one of its angles after the other.
+    Where `coarse` says so, those one turn beside the best `keep` follow before it is chosen. `seen` and `line` are of
+    `lines_of`; `given` (n, 40) are the distances and weights to start with.
+
     Returns:
-        log evidence; joints (17, 3); their covariance (17, 3, 3); share (c,) of each Gaussian in the average.
+        log evidence; joints (17, 3); their covariance (17, 3, 3); the turn in which he most likely faces.
     """
-    count, size, num_joints = len(rows), basis.shape[3], mean.shape[1]
-    info, pull = np.empty((num_joints, 3, 3)), np.empty((num_joints, 3))
-    factor, latent, gains = np.empty((size, size)), np.empty(size), np.empty((num_joints, 3, 3))
-    seen = np.zeros(num_joints, np.bool_)
-    for i in range(len(joint)):
-        seen[joint[i]] = True
-    joints, spread = np.empty((num_joints, 3)), np.empty((num_joints, 3, 3))
-    there, weight = np.empty(len(joint)), np.empty(len(joint))
-    log_p = np.empty(count)
-    gather(joint, view, uv, sigma, score, depth, range_m, rotation, translation, info, pull)
-    for n in range(count):
-        c = rows[n]
-        log_p[n] = log_weight[c] + solve(
-            mean[c], basis[c], rest_var[c], info, pull, seen, factor, latent, joints, gains
-        )
-        log_p[n] += judge(joints, joint, view, uv, sigma, score, depth, rotation, translation, freedom, there, weight)
-    order = np.argsort(-log_p)
-    share = np.zeros(count)
-    kept = 0
-    while kept < min(keep, count) and (kept == 0 or log_p[order[kept]] > log_p[order[0]] - width):
-        kept += 1
-    all_joints, all_spread = np.empty((kept, num_joints, 3)), np.empty((kept, num_joints, 3, 3))
-    refined = np.empty(kept)
-    for n in range(kept):
-        c = rows[order[n]]
-        there[:] = range_m
-        prior, likelihood = 0.0, -1e9
-        weight[:] = score
-        for _ in range(rounds + 1):
-            gather(joint, view, uv, sigma, weight, depth, there, rotation, translation, info, pull)
-            prior = solve(mean[c], basis[c], rest_var[c], info, pull, seen, factor, latent, joints, gains)
-            likelihood = judge(
-                joints, joint, view, uv, sigma, score, depth, rotation, translation, freedom, there, weight
+    mean, basis, rest, turns, own = mixture.mean, mixture.basis, mixture.rest, mixture.turns, len(mixture.mean)
+    size, most = basis.shape[1], len(rows) + (2 * keep if coarse else 0)
+    total, gain, push, off = np.empty(9 * WIDE), np.zeros(3 * LONG), np.zeros(LONG), np.empty(WIDE)
+    scaled, factor, latent, work = np.zeros((size, 64)), np.zeros((size, size)), np.empty(size), np.zeros(64)
+    log_p, places, told = np.empty(most), np.empty((most, AROUND)), np.empty((most, len(seen), 2 * WIDE))
+    taken = np.empty(most, np.int64)
+    taken[: len(rows)] = rows
+    begin, end = 0, len(rows)
+    gather(seen, line, deep, given, total)
+    while True:
+        for n in range(begin, end):
+            k, cosine, sine = taken[n] % own, turns[taken[n] // own, 0], turns[taken[n] // own, 1]
+            log_p[n] = mixture.log_weight[k] - blend(
+                rest[k], total[: 6 * WIDE], total[6 * WIDE :], cosine, sine, gain, push
             )
-            if likelihood < -1e8:
+            log_p[n] += solve(mean[k], basis[k], rest[k], gain, push, scaled, factor, latent, places[n], work)
+            log_p[n] += judge(
+                places[n], cosine, sine, seen, deep, rotation, translation, freedom, 1.0, told[n], off
+            )  # fmt: skip
+        order = np.argsort(-log_p[:end])
+        begin = end
+        if coarse:
+            end = beside(taken, order[:keep], own, len(turns), end)
+            coarse = False
+        if begin == end:
+            break
+    kept = 0
+    while kept < min(keep, end) and (kept == 0 or log_p[order[kept]] > log_p[order[0]] - width):
+        kept += 1
+    half, spreads, share = np.empty((size, LONG)), np.empty((kept, 6 * WIDE)), np.zeros(end)
+    for m in range(kept):
+        n = order[m]
+        k, cosine, sine = taken[n] % own, turns[taken[n] // own, 0], turns[taken[n] // own, 1]
+        for _ in range(max(rounds, 1)):
+            if log_p[n] < -1e8:
                 break
-        spread_of(basis[c], rest_var[c], seen, factor, gains, all_spread[n])
-        all_joints[n] = joints
-        refined[n] = log_weight[c] + prior + likelihood
-    best = refined.max()
-    total = 0.0
-    for n in range(kept):
-        share[order[n]] = math.exp((refined[n] - best) * tempering)
-        total += share[order[n]]
-    share /= total
-    joints[:] = 0.0
-    for n in range(kept):
-        joints += share[order[n]] * all_joints[n]
-    spread[:] = 0.0
-    for n in range(kept):
-        part = share[order[n]]
+            gather(seen, line, deep, told[n], total)
+            log_p[n] = mixture.log_weight[k] - blend(
+                rest[k], total[: 6 * WIDE], total[6 * WIDE :], cosine, sine, gain, push
+            )
+            log_p[n] += solve(mean[k], basis[k], rest[k], gain, push, scaled, factor, latent, places[n], work)
+            log_p[n] += judge(
+                places[n], cosine, sine, seen, deep, rotation, translation, freedom, 1.0, told[n], off
+            )  # fmt: skip
+        spread_of(basis[k], rest[k], gain, factor, half, spreads[m])
+    best, whole, likeliest = -np.inf, 0.0, 0
+    for m in range(kept):
+        best = max(best, log_p[order[m]])
+    for m in range(kept):
+        share[order[m]] = math.exp((log_p[order[m]] - best) * tempering)
+        whole += share[order[m]]
+        if share[order[m]] > share[order[likeliest]]:
+            likeliest = m
+    share /= whole
+    joints, covariance = np.zeros((NUM_JOINTS, 3)), np.zeros((NUM_JOINTS, 3, 3))
+    average(taken, own, order[:kept], share, turns, places, spreads, joints, covariance)
+    return best + math.log(whole), joints, covariance, taken[order[likeliest]] // own
+
+
+@numba.njit(cache=True, nogil=True)
+def beside(taken, best, own, turns, end):
+    """Add the Gaussians one turn to either side of the best to `taken`; returns how many there are then."""
+    begin = end
+    for n in best:
+        for step in (-1, 1):
+            row = (taken[n] // own + step) % turns * own + taken[n] % own
+            known = False
+            for m in range(end):
+                known = known or taken[m] == row
+            if not known:
+                taken[end] = row
+                end += 1
+    return max(begin, end)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def average(rows, own, order, share, turns, places, spreads, joints, covariance):
+    """Add up mean (17, 3) and covariance (17, 3, 3) of the Gaussians `order`, turned to where they look."""
+    turned = np.empty((len(order), NUM_JOINTS, 3))
+    for m in range(len(order)):
+        n = order[m]
+        cosine, sine = turns[rows[n] // own, 0], turns[rows[n] // own, 1]
+        for j in range(NUM_JOINTS):
+            x, y = places[n, j], places[n, WIDE + j]
+            turned[m, j, 0], turned[m, j, 1] = cosine * x - sine * y, sine * x + cosine * y
+            turned[m, j, 2] = places[n, 2 * WIDE + j]
+            for k in range(3):
+                joints[j, k] += share[n] * turned[m, j, k]
+    for m in range(len(order)):
+        part, sector = share[order[m]], rows[order[m]] // own
         if part < 1e-6:
             continue
-        for j in range(num_joints):
-            for k in range(3):
-                for m in range(3):
-                    off = (all_joints[n, j, k] - joints[j, k]) * (all_joints[n, j, m] - joints[j, m])
-                    spread[j, k, m] += part * (all_spread[n, j, k, m] + off)
-    return best + math.log(total), joints, spread, share
+        c, s = turns[sector, 0], turns[sector, 1]
+        for j in range(NUM_JOINTS):
+            xx, xy, xz = spreads[m, j], spreads[m, WIDE + j], spreads[m, 2 * WIDE + j]
+            yy, yz, zz = spreads[m, 3 * WIDE + j], spreads[m, 4 * WIDE + j], spreads[m, 5 * WIDE + j]
+            dx, dy, dz = turned[m, j, 0] - joints[j, 0], turned[m, j, 1] - joints[j, 1], turned[m, j, 2] - joints[j, 2]
+            covariance[j, 0, 0] += part * (c * c * xx - 2 * c * s * xy + s * s * yy + dx * dx)
+            covariance[j, 0, 1] += part * (c * s * (xx - yy) + (c * c - s * s) * xy + dx * dy)
+            covariance[j, 0, 2] += part * (c * xz - s * yz + dx * dz)
+            covariance[j, 1, 1] += part * (s * s * xx + 2 * c * s * xy + c * c * yy + dy * dy)
+            covariance[j, 1, 2] += part * (s * xz + c * yz + dy * dz)
+            covariance[j, 2, 2] += part * (zz + dz * dz)
+    for j in range(NUM_JOINTS):
+        covariance[j, 1, 0] = covariance[j, 0, 1]
+        covariance[j, 2, 0], covariance[j, 2, 1] = covariance[j, 0, 2], covariance[j, 1, 2]

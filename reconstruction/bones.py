@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import _bones_kernel as kernel
-from .skeleton import BONES, NUM_JOINTS, OTHER_SIDE
+from .skeleton import BONES, OTHER_SIDE
 
 FIRST = 5  # joints before this one are of the head and on no bone
 
@@ -90,9 +90,7 @@ def hold_bones(
     if not len(lengths.bones):
         return joints_m, covariance_m2
     begin, end = (np.ascontiguousarray(lengths.bones[:, side] - FIRST) for side in (0, 1))
-    for row in range(len(joints_m)):
-        joints_m[row, FIRST:NUM_JOINTS], covariance_m2[row, FIRST:NUM_JOINTS] = kernel.impose(
-            np.ascontiguousarray(joints_m[row, FIRST:]), np.ascontiguousarray(covariance_m2[row, FIRST:]),
-            begin, end, lengths.length_m, lengths.sigma_m, config.rounds,
-        )  # fmt: skip
+    places_m, spreads_m2 = joints_m[:, FIRST:].copy(), covariance_m2[:, FIRST:].copy()
+    kernel.impose(places_m, spreads_m2, begin, end, lengths.length_m, lengths.sigma_m, config.rounds)
+    joints_m[:, FIRST:], covariance_m2[:, FIRST:] = places_m, spreads_m2
     return joints_m, covariance_m2

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..capture.camera import CameraRig
+from . import _people_kernel as kernel
 from .bones import BoneConfig, hold_bones, learn_bones
 from .detections import LiftedInstant, LiftedPerson, Sighting
-from .free_joints import freed
-from .matching import MatchConfig, group
+from .glances import INSTANTS, Glances, glances_of
+from .matching import MatchConfig, group_rays
 from .person_smoothing import SmoothingConfig, smooth_path
-from .person_tracks import PersonTrack, PersonTrackConfig
-from .pose_fit import BodyFit, FitConfig, fit_body, views_of
+from .person_tracks import PersonTrack, PersonTrackConfig, Seen, follow, foretold
+from .pose_fit import FitConfig, setting_of
 from .pose_prior import PosePrior, load_pose_prior
 from .skeleton import NUM_JOINTS
 
@@ -52,25 +53,6 @@ class LiftConfig:
     claimed_sigma_m: float = 0.6
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Claim:
-    """A person of one instant before it is known who he is.
-
-    Args:
-        fit: as the prior has him; by this he is followed.
-        placed: where he is claimed to be.
-        members: his detections: (camera, position in its list).
-        seen: (17,) by how many cameras each joint was seen.
-        track: his track, if one fits.
-    """
-
-    fit: BodyFit
-    placed: BodyFit
-    members: tuple[tuple[str, int], ...]
-    seen: np.ndarray
-    track: PersonTrack | None
-
-
 def lift(
     sightings: Sequence[Sighting],
     rig: CameraRig,
@@ -98,23 +80,26 @@ def lift(
     tracks: list[PersonTrack] = []
     times_ns = [sightings[position].time_ns for position in order]
     near = _near_another(times_ns, config.smoothing.longest_step_s)
-    for done, position in enumerate(order):
-        sighting = sightings[position]
-        time_ns = sighting.time_ns
-        alive = [] if time_ns is None else [
-            track for track in alive if time_ns - track.last_ns <= config.tracks.longest_s * 1e9
-        ]  # fmt: skip
-        for claim in claims_of(sighting, rig, prior, alive, config, near[done]):
-            track = claim.track
-            if track is None:
-                sigma_m = np.zeros(NUM_JOINTS)
-                track = PersonTrack(len(tracks) + 1, time_ns or 0, claim.fit.joints_m, sigma_m)
+    often = np.zeros(NUM_JOINTS, dtype=np.int64)
+    for begin in range(0, len(order), INSTANTS):
+        glances = glances_of([sightings[k] for k in order[begin : begin + INSTANTS]], rig, config.fit)
+        often += (glances.table.score > 0).sum(axis=0)
+        for done in range(begin, min(begin + INSTANTS, len(order))):
+            time_ns = times_ns[done]
+            alive = [] if time_ns is None else [
+                track for track in alive if time_ns - track.last_ns <= config.tracks.longest_s * 1e9
+            ]  # fmt: skip
+            claims = claims_of(glances, done - begin, time_ns, prior, alive, config, near[done])
+            new = [track is None for track, _ in claims]
+            mine = [track or PersonTrack(0, time_ns or 0) for track, _ in claims]
+            for track in itertools.compress(mine, new):
                 tracks.append(track)
                 alive.append(track)
-            track.see(done, time_ns or 0, claim.fit, claim.placed, claim.members, claim.seen, config.tracks)
-        if progress is not None:
-            progress(done + 1, len(order))
-    surest_m = config.person_sigma_m * np.sqrt(NUM_JOINTS / _num_given(sightings, config.given_share))
+            follow(mine, [person for _, person in claims], done, time_ns or 0, config.tracks)
+            if progress is not None:
+                progress(done + 1, len(order))
+    num_given = max(int((often > config.given_share * often.max(initial=0)).sum()), 1)
+    surest_m = config.person_sigma_m * np.sqrt(NUM_JOINTS / num_given)
     people = _people(_real(tracks, times_ns, surest_m, config.tracks), times_ns, config)
     found: list[LiftedInstant | None] = [None] * len(sightings)
     for done, position in enumerate(order):
@@ -123,45 +108,54 @@ def lift(
 
 
 def claims_of(
-    sighting: Sighting, rig: CameraRig, prior: PosePrior, alive: Sequence[PersonTrack], config: LiftConfig,
-    near_others: bool = False,
-) -> list[Claim]:  # fmt: skip
-    """The people of one instant, surest first.
+    glances: Glances, instant: int, time_ns: int | None, prior: PosePrior, alive: Sequence[PersonTrack],
+    config: LiftConfig, near_others: bool = False,
+) -> list[tuple[PersonTrack | None, Seen]]:  # fmt: skip
+    """The people of one instant, surest first, each with the track that he is, if any.
 
     Args:
-        sighting: what the cameras saw.
-        rig: where they stand.
+        glances: what the cameras saw.
+        instant: which of its instants.
+        time_ns: when, if that is known.
         prior: what is known of bodies.
         alive: who is followed.
         config: see LiftConfig.
         near_others: whether instants before or after are so near that noise will be smoothed away, and only what the
             prior takes for granted would stay; then joints that several cameras see are not held to it.
     """
-    named = [
-        ((name, index), view)
-        for name in sorted(sighting.cameras)
-        for index, view in enumerate(views_of(rig[name], sighting.cameras[name], config.fit))
-        if view.seen.any()
+    begin, table = glances.first[instant], glances.table
+    joints_m, sigma_m, facing = foretold(alive if time_ns is not None else (), time_ns or 0, config.tracks)
+    rows, bound = [], []
+    for members, track in group_rays(glances.rays(instant), joints_m, sigma_m, config.match):
+        if len(members) > 1 or track is not None or (table.score[begin + members[0]] > 0).sum() >= config.min_joints:
+            rows.append([begin + member for member in members])
+            bound.append(-1 if track is None else track)
+    if not rows:
+        return []
+    followed = np.array(bound)
+    known = followed >= 0
+    told_m, doubt_m = np.zeros((len(rows), NUM_JOINTS, 3)), np.ones((len(rows), NUM_JOINTS))
+    told_m[known], doubt_m[known] = joints_m[followed[known]], sigma_m[followed[known]]
+    turn = np.full(len(rows), -1)
+    turn[known] = facing[followed[known]]
+    first, members = np.cumsum([0, *map(len, rows)]), np.concatenate(rows)
+    _, fits_m, spreads_m2, turns, placed_m, placed_m2 = kernel.fit_people(
+        first, members, turn, told_m, doubt_m, table, prior.mixture, setting_of(config.fit, near_others)
+    )
+    sigmas_m = np.sqrt(np.trace(spreads_m2, axis1=2, axis2=3) / 3)
+    seen = np.add.reduceat(table.score[members] > 0, first[:-1], axis=0, dtype=np.int64)
+    names = [tuple(glances.names[row] for row in mine) for mine in rows]
+    counts = seen.sum(axis=1).tolist()
+    order = sorted(range(len(rows)), key=lambda n: (-counts[n], names[n]))
+    trunks_m = fits_m[:, UPPER].mean(axis=1)[order]
+    return [
+        (
+            alive[bound[n]] if bound[n] >= 0 else None,
+            Seen(fits_m[n], sigmas_m[n], int(turns[n]), placed_m[n], placed_m2[n], names[n], seen[n]),
+        )
+        for n, keep in zip(order, _without_doubles(trunks_m, config.same_m), strict=True)
+        if keep
     ]
-    views = [view for _, view in named]
-    foretold = None
-    if alive and sighting.time_ns is not None:
-        told = [track.foretell(sighting.time_ns, config.tracks) for track in alive]
-        foretold = np.stack([joints_m for joints_m, _ in told]), np.stack([sigma_m for _, sigma_m in told])
-    claims = []
-    for members, bound in group(views, config.match, foretold):
-        if len(members) == 1 and bound is None and views[members[0]].seen.sum() < config.min_joints:
-            continue
-        track = None if bound is None else alive[bound]
-        sectors = None if track is None else track.faces(sighting.time_ns or 0, config.tracks)
-        mine = [views[k] for k in members]
-        fit = fit_body(mine, prior, config.fit, sectors)
-        if fit is not None:
-            seen = np.sum([views[k].seen for k in members], axis=0)
-            placed = freed(mine, fit, config.fit) if near_others and len(mine) > 1 else fit
-            claims.append(Claim(fit, placed, tuple(named[k][0] for k in members), seen, track))
-    claims.sort(key=lambda claim: (-int(claim.seen.sum()), claim.members))
-    return _without_doubles(claims, config)
 
 
 def _near_another(times_ns: Sequence[int | None], step_s: float) -> list[bool]:
@@ -171,26 +165,13 @@ def _near_another(times_ns: Sequence[int | None], step_s: float) -> list[bool]:
     return [before or after for before, after in zip([False, *steps], [*steps, False], strict=True)]
 
 
-def _without_doubles(claims: Sequence[Claim], config: LiftConfig) -> list[Claim]:
-    kept: list[Claim] = []
-    for claim in claims:
-        trunk = claim.fit.joints_m[UPPER].mean(axis=0)
-        near = [
-            other for other in kept if np.linalg.norm(other.fit.joints_m[UPPER].mean(axis=0) - trunk) < config.same_m
-        ]
-        if not near:
-            kept.append(claim)
+def _without_doubles(trunks_m: np.ndarray, same_m: float) -> list[bool]:
+    """Which of (n, 3) trunks are none of those before."""
+    near = np.linalg.norm(trunks_m[:, None] - trunks_m, axis=-1) < same_m
+    kept: list[bool] = []
+    for row in near.tolist():
+        kept.append(not any(one and other for one, other in zip(kept, row, strict=False)))
     return kept
-
-
-def _num_given(sightings: Sequence[Sighting], share: float) -> int:
-    """How many of the joints the detector gives at all."""
-    often = np.zeros(NUM_JOINTS, dtype=np.int64)
-    for sighting in sightings:
-        for found in sighting.cameras.values():
-            for detection in found:
-                often += detection.seen
-    return max(int((often > share * often.max()).sum()), 1)
 
 
 def _real(
@@ -199,15 +180,10 @@ def _real(
     """The tracks that are no ghosts and were once well seen, numbered anew in order of appearance."""
     real = [
         track for track in tracks
-        if min(_unsure_m(fit) for fit in track.fits) <= surest_m
+        if min(float(person.sigma_m[UPPER].mean()) for person in track.seen) <= surest_m
         and (len(track.hits) >= config.min_hits or not _dense(track, times_ns, config))
     ]  # fmt: skip
     return [replace(track, number=number) for number, track in enumerate(real, 1)]
-
-
-def _unsure_m(fit: BodyFit) -> float:
-    """Mean standard deviation of shoulders, elbows, wrists and hips."""
-    return float(np.sqrt(np.trace(fit.covariance_m2[UPPER], axis1=1, axis2=2) / 3).mean())
 
 
 def _dense(track: PersonTrack, times_ns: Sequence[int | None], config: PersonTrackConfig) -> bool:
@@ -234,12 +210,17 @@ def _people(
         joints_m, covariance_m2 = np.zeros((len(at), NUM_JOINTS, 3)), np.zeros((len(at), NUM_JOINTS, 3, 3))
         measured = np.zeros(len(at), dtype=bool)
         measured[rows] = True
-        joints_m[rows] = np.stack([fit.joints_m for fit in track.placed])
-        covariance_m2[rows] = np.stack([fit.covariance_m2 for fit in track.placed])
+        joints_m[rows] = np.stack([person.placed_m for person in track.seen])
+        covariance_m2[rows] = np.stack([person.placed_m2 for person in track.seen])
+        views = np.stack([person.views for person in track.seen])
         joints_m, covariance_m2 = smooth_path(at, joints_m, covariance_m2, measured, config.smoothing)
         if len(at) > 1 and at[1] > at[0]:
-            lengths = learn_bones(joints_m[rows], covariance_m2[rows], np.stack(track.seen), config.bones)
+            lengths = learn_bones(joints_m[rows], covariance_m2[rows], views, config.bones)
             joints_m, covariance_m2 = hold_bones(joints_m, covariance_m2, lengths, config.bones)
+        sigma_m = np.sqrt(np.trace(covariance_m2, axis1=2, axis2=3) / 3)
+        joints_m[sigma_m > config.claimed_sigma_m] = np.nan
+        unseen = np.ones((len(at), NUM_JOINTS), dtype=bool)
+        unseen[rows] = views == 0
         number = dict(zip(rows.tolist(), range(len(rows)), strict=True))
         before = rows[np.maximum(np.searchsorted(rows, np.arange(len(at)), side="right") - 1, 0)]
         after = rows[np.minimum(np.searchsorted(rows, np.arange(len(at))), len(rows) - 1)]
@@ -249,18 +230,8 @@ def _people(
             hit = number.get(row)
             if hit is None and gap_ns[row] > longest_ns:
                 continue
-            seen = np.zeros(NUM_JOINTS, dtype=bool) if hit is None else track.seen[hit] > 0
-            members = () if hit is None else track.members[hit]
-            people[instant].append(_person(track.number, joints_m[row], covariance_m2[row], seen, members, config))
+            cameras, places = zip(*track.seen[hit].members, strict=True) if hit is not None else ((), ())
+            people[instant].append(
+                LiftedPerson(track.number, joints_m[row], covariance_m2[row], unseen[row], cameras, places)
+            )
     return people
-
-
-def _person(
-    number: int, joints_m: np.ndarray, covariance_m2: np.ndarray, seen: np.ndarray,
-    members: tuple[tuple[str, int], ...], config: LiftConfig,
-) -> LiftedPerson:  # fmt: skip
-    sigma_m = np.sqrt(np.trace(covariance_m2, axis1=1, axis2=2) / 3)
-    claimed = np.where((sigma_m <= config.claimed_sigma_m)[:, None], joints_m, np.nan)
-    return LiftedPerson(
-        number, claimed, covariance_m2, ~seen, tuple(name for name, _ in members), tuple(k for _, k in members)
-    )

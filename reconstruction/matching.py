@@ -119,15 +119,22 @@ def group(
     Returns:
         (detections, track or None) by group; every detection is in one group, a track in at most one.
     """
-    count, rays = len(views), rays_of(views)
-    num_tracks = 0 if tracks is None else len(tracks[0])
-    gains = np.full((count + num_tracks, count + num_tracks), kernel.NEVER)
-    gains[:count, :count] = pair_gains(rays, config)
-    if tracks is not None:
-        to_tracks = track_gains(rays, *tracks, config)
-        gains[:count, count:], gains[count:, :count] = to_tracks, to_tracks.T
+    joints_m, sigma_m = tracks if tracks is not None else (np.zeros((0, NUM_JOINTS, 3)), np.zeros((0, NUM_JOINTS)))
+    return group_rays(rays_of(views), joints_m, sigma_m, config)
+
+
+def group_rays(
+    rays: Rays, joints_m: np.ndarray, sigma_m: np.ndarray, config: MatchConfig
+) -> list[tuple[list[int], int | None]]:
+    """The same from the rays of n detections; see `group`."""
+    count = len(rays.camera)
+    numbers = kernel.match(
+        rays.camera, rays.origin_m, rays.rays, rays.seen, rays.sigma, joints_m, sigma_m, SIDES, BONE_ENDS,
+        BONE_LENGTHS_M, config.sigma_m, config.inlier_share, config.spread_m, config.correlation, config.swap_penalty,
+        config.prior, *config.height_m,
+    )  # fmt: skip
     groups: dict[int, list[int]] = {}
-    for node, number in enumerate(kernel.grow(gains).tolist()):
+    for node, number in enumerate(numbers.tolist()):
         groups.setdefault(number, []).append(node)
     return [
         ([node for node in nodes if node < count], nodes[-1] - count if nodes[-1] >= count else None)

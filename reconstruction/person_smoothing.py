@@ -1,8 +1,8 @@
 """The path of one person through time: every joint smoothed with what was seen before and after, gaps filled.
 
-Each joint is followed by the Rauch-Tung-Striebel smoother (1965) under nearly constant velocity; what the fit of an
-instant says enters with its full covariance, so that a joint that only one camera saw is taken along that camera's ray
-from the instants around it.
+Each joint is followed by a Kalman smoother under nearly constant velocity (as Rauch, Tung and Striebel, 1965); what the
+fit of an instant says enters with its full covariance, so that a joint that only one camera saw is taken along that
+camera's ray from the instants around it.
 """
 
 from __future__ import annotations
@@ -60,17 +60,16 @@ def smooth_path(
     known_s = (times_ns[measured] - times_ns[0]) * 1e-9
     piece = np.concatenate([[0], np.cumsum(np.diff(known_s) > config.longest_step_s)])
     times_s = (times_ns - times_ns[0]) * 1e-9
+    drive = np.full(NUM_JOINTS, float(config.acceleration))
+    drive[list(LIMBS)] = config.limb_acceleration
     for number in range(int(piece[-1]) + 1):
         inside = known_s[piece == number]
         begin, end = np.searchsorted(times_s, [inside[0], inside[-1] + 1e-10])
         if end - begin < 2:
             continue
         covariance_m2[begin:end] *= config.memory
-        for joint in range(NUM_JOINTS):
-            drive = config.limb_acceleration if joint in LIMBS else config.acceleration
-            joints_m[begin:end, joint], covariance_m2[begin:end, joint] = kernel.smooth_joint(
-                times_s[begin:end], np.ascontiguousarray(joints_m[begin:end, joint]),
-                np.ascontiguousarray(covariance_m2[begin:end, joint]), measured[begin:end], float(drive),
-                config.first_speed_m_s,
-            )  # fmt: skip
+        kernel.smooth_joints(
+            times_s[begin:end], joints_m[begin:end], covariance_m2[begin:end], measured[begin:end], drive,
+            float(config.first_speed_m_s),
+        )  # fmt: skip
     return joints_m, covariance_m2

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from .pose_fit import BodyFit
-from .pose_prior import SECTORS
+from .skeleton import NUM_JOINTS
 
 TRUNK = (5, 6, 11, 12)
+FASTEST_M_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,7 @@ class PersonTrackConfig:
         speed_m_s: how fast, per root second, what is foretold becomes unsure.
         blend: share of a new velocity in the velocity of a track.
         min_hits: where instants are near each other, a track of fewer is a ghost.
-        dense_s: instants are near each other where the next is at most so far.
-        turn_sectors: within that time a person turns by at most so many of the directions of the pose prior.
+        dense_s: instants are near each other where the next is at most so far; for so long it is known how he faced.
     """
 
     longest_s: float = 3.0
@@ -30,7 +30,28 @@ class PersonTrackConfig:
     blend: float = 0.4
     min_hits: int = 3
     dense_s: float = 0.5
-    turn_sectors: int = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A person at one instant.
+
+    Args:
+        joints_m: (17, 3) as the pose prior has him; by this he is followed.
+        sigma_m: (17,) standard deviation of these per axis.
+        sector: direction of the pose prior in which he most likely faces.
+        placed_m, placed_m2: (17, 3) and (17, 3, 3) where he is claimed to be, and the covariance.
+        members: his detections: (camera, position in its list).
+        views: (17,) by how many cameras each joint was seen.
+    """
+
+    joints_m: np.ndarray
+    sigma_m: np.ndarray
+    sector: int
+    placed_m: np.ndarray
+    placed_m2: np.ndarray
+    members: tuple[tuple[str, int], ...]
+    views: np.ndarray
 
 
 @dataclass(slots=True)
@@ -40,54 +61,63 @@ class PersonTrack:
     Args:
         number: in order of birth.
         last_ns: when he was last seen.
-        joints_m, sigma_m: (17, 3) and (17,) where.
         velocity_m_s: (3,) of the trunk.
         hits: positions of the instants at which he was seen.
-        fits: what was fitted there.
-        placed: where he is claimed to have been there.
-        members: the detections of each: (camera, position in its list).
-        seen: (17,) by how many cameras each joint was seen there.
+        seen: what was seen of him there.
     """
 
     number: int
     last_ns: int
-    joints_m: np.ndarray
-    sigma_m: np.ndarray
     velocity_m_s: np.ndarray = field(default_factory=lambda: np.zeros(3))
     hits: list[int] = field(default_factory=list)
-    fits: list[BodyFit] = field(default_factory=list)
-    placed: list[BodyFit] = field(default_factory=list)
-    members: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
-    seen: list[np.ndarray] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
 
-    def foretell(self, time_ns: int, config: PersonTrackConfig) -> tuple[np.ndarray, np.ndarray]:
-        """Joints (17, 3) and deviations (17,) at a time."""
-        step_s = (time_ns - self.last_ns) * 1e-9
-        sigma_m = np.hypot(self.sigma_m, config.speed_m_s * np.sqrt(step_s * min(step_s, 1.0)))
-        return self.joints_m + self.velocity_m_s * min(step_s, 1.0), sigma_m
 
-    def faces(self, time_ns: int, config: PersonTrackConfig) -> list[int] | None:
-        """The directions in which he may face at a time, or None for all: he was seen too long ago."""
-        if not self.fits or time_ns - self.last_ns > config.dense_s * 1e9:
-            return None
-        middle, reach = self.fits[-1].sector, config.turn_sectors
-        return [(middle + step) % SECTORS for step in range(-reach, reach + 1)]
+def foretold(
+    tracks: Sequence[PersonTrack], time_ns: int, config: PersonTrackConfig
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where tracks are at a time.
 
-    def see(
-        self, position: int, time_ns: int, fit: BodyFit, placed: BodyFit, members: tuple[tuple[str, int], ...],
-        seen: np.ndarray, config: PersonTrackConfig,
-    ) -> None:  # fmt: skip
-        """Take in what was fitted at an instant."""
-        step_s = (time_ns - self.last_ns) * 1e-9
-        if self.hits and 0 < step_s <= 1.0:
-            moved = np.median((fit.joints_m - self.joints_m)[list(TRUNK)], axis=0) / step_s
-            self.velocity_m_s = (1 - config.blend) * self.velocity_m_s + config.blend * np.clip(moved, -3.0, 3.0)
-        else:
-            self.velocity_m_s = np.zeros(3)
-        self.last_ns, self.joints_m = time_ns, fit.joints_m
-        self.sigma_m = np.sqrt(np.trace(fit.covariance_m2, axis1=1, axis2=2) / 3)
-        self.hits.append(position)
-        self.fits.append(fit)
-        self.placed.append(placed)
-        self.members.append(members)
-        self.seen.append(seen)
+    Args:
+        tracks: k of them, each seen before.
+        time_ns: when.
+        config: see PersonTrackConfig.
+
+    Returns:
+        joints (k, 17, 3), deviations (k, 17), and the direction (k,) of the pose prior in which each looked, -1 for
+        those who were seen too long ago.
+    """
+    if not tracks:
+        return np.zeros((0, NUM_JOINTS, 3)), np.zeros((0, NUM_JOINTS)), np.zeros(0, dtype=np.int64)
+    step_ns = np.array([time_ns - track.last_ns for track in tracks])
+    step_s = step_ns * 1e-9
+    ahead_s = np.minimum(step_s, 1.0)
+    velocity_m_s = np.array([track.velocity_m_s for track in tracks])
+    joints_m = np.array([track.seen[-1].joints_m for track in tracks])
+    joints_m += (velocity_m_s * ahead_s[:, None])[:, None]
+    drift_m = config.speed_m_s * np.sqrt(step_s * ahead_s)
+    sigma_m = np.hypot(np.array([track.seen[-1].sigma_m for track in tracks]), drift_m[:, None])
+    facing = np.array([track.seen[-1].sector for track in tracks])
+    return joints_m, sigma_m, np.where(step_ns > config.dense_s * 1e9, -1, facing)
+
+
+def follow(
+    tracks: Sequence[PersonTrack], people: Sequence[Seen], position: int, time_ns: int, config: PersonTrackConfig
+) -> None:
+    """Give tracks, one by one, what was seen of them at an instant; new ones too."""
+    old = [(track, person) for track, person in zip(tracks, people, strict=True) if track.hits]
+    if old:
+        step_s = np.array([time_ns - track.last_ns for track, _ in old]) * 1e-9
+        last_m = np.array([track.seen[-1].joints_m for track, _ in old])
+        off_m = np.sort((np.array([person.joints_m for _, person in old]) - last_m)[:, TRUNK], axis=1)
+        middle_m = (off_m[:, 1] + off_m[:, 2]) / 2
+        for (track, _), far_m, long_s in zip(old, middle_m, step_s.tolist(), strict=True):
+            if 0 < long_s <= 1.0:
+                speed_m_s = (far_m / long_s).clip(-FASTEST_M_S, FASTEST_M_S)
+                track.velocity_m_s = (1 - config.blend) * track.velocity_m_s + config.blend * speed_m_s
+            else:
+                track.velocity_m_s = np.zeros(3)
+    for track, person in zip(tracks, people, strict=True):
+        track.last_ns = time_ns
+        track.hits.append(position)
+        track.seen.append(person)

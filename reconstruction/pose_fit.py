@@ -7,27 +7,27 @@ on the body to which a detector sets a joint. So each Gaussian of the pose prior
 and the robust weights of Student's t follow in a few rounds, and the Gaussians are averaged by their evidence. With
 several views one Gaussian is left and this is a robust MAP triangulation; with one view it is the mean over the
 distances, directions and poses that explain the picture, and the covariance says how far these lie apart.
+
+Of somebody who is followed and seen by several cameras it is known about where his joints are before any Gaussian is
+fitted: what is foretold and what is seen, joint by joint, give places, and those few Gaussians that are likeliest if
+all joints were seen there equally surely are fitted. Of somebody new whom one camera sees at one of many near instants
+every third direction is tried first, then those beside the best.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from ..capture.camera import Camera
-from . import _pose_fit_kernel as kernel
+from . import _people_kernel as kernel
 from .detections import Detection
-from .pose_prior import SECTORS, PosePrior
+from .pose_prior import PosePrior
 from .skeleton import COCO_SIGMA, NUM_JOINTS
 
-FARTHEST_GUESS_M = 8.0
-NEAREST_GUESS_M = 1.0
-GUESS_HEIGHT_M = 1.1
-Columns = tuple[
-    np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray
-]  # fmt: skip
 PERSON_M = 0.75  # square root of the area of a standing person seen from the side, about 0.56 m2
 
 
@@ -44,6 +44,11 @@ class FitConfig:
         keep, width: how many Gaussians are refined, and how far below the best in log evidence.
         rounds: of refinement.
         tempering: keypoints of one detection err together; the evidence counts as this share of independent ones.
+        reach: within half a second a person turns by at most so many of the directions of the pose prior.
+        screened, followed_rounds: of somebody who is followed and seen by several cameras it is known before where his
+            joints are about; so only so many Gaussians are fitted, the likeliest there, and for so many rounds more.
+        loose_m, loose_widths: joints that several cameras see are held to the fit only within this deviation per axis,
+            in rounds that widen what is measured by these (see _free_joints_kernel.py).
     """
 
     sigma_px: float = 3.0
@@ -53,6 +58,49 @@ class FitConfig:
     width: float = 10.0
     rounds: int = 2
     tempering: float = 1.0
+    reach: int = 2
+    screened: int = 6
+    followed_rounds: int = 1
+    loose_m: float = 0.1
+    loose_widths: tuple[float, ...] = (3.0, 1.5, 1.0, 1.0)
+
+
+class Setting(NamedTuple):
+    """A FitConfig as compiled loops take it; `near` sets joints free that several cameras see."""
+
+    freedom: float
+    keep: int
+    width: float
+    rounds: int
+    tempering: float
+    reach: int
+    near: bool
+    loose_m: float
+    widths: tuple[float, ...]
+    screened: int
+    followed_rounds: int
+
+
+class Table(NamedTuple):
+    """n detections of c cameras as compiled loops take them; see View.
+
+    Args:
+        camera: (n,) number of the camera.
+        uv, sigma, depth: (n, 17, 2).
+        score: (n, 17).
+        rays: (n, 17, 3) unit vectors in the world.
+        rotation, translation, eye: (c, 3, 3), (c, 3) and (c, 3) of the cameras; eye is where one stands.
+    """
+
+    camera: np.ndarray
+    uv: np.ndarray
+    sigma: np.ndarray
+    score: np.ndarray
+    depth: np.ndarray
+    rays: np.ndarray
+    rotation: np.ndarray
+    translation: np.ndarray
+    eye: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,115 +154,74 @@ class BodyFit:
     sector: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Measurements:
-    """What n views say of a body, keypoint by keypoint (m of them): the columns that the compiled loops take.
+def view_of(camera: Camera, detection: Detection, config: FitConfig) -> View:
+    """A detection as the fit takes it."""
+    uv, sigma, score, depth = (of[0] for of in ideal(camera, [detection], config))
+    pose = camera.camera_from_world
+    return View(camera.camera_id, uv, sigma, score, depth, pose.rotation, pose.translation_m)
 
-    Args:
-        joint, view: (m,) of which joint, and by which view.
-        uv, sigma, score, depth: (m, 2), (m, 2), (m,) and (m, 2); see View.
-        rotation, translation_m: (n, 3, 3) and (n, 3).
+
+def ideal(
+    camera: Camera, detections: Sequence[Detection], config: FitConfig
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """One camera's detections: uv and sigma (n, 17, 2), score (n, 17) and depth (n, 17, 2), see View.
+
+    All their keypoints are undistorted at once.
     """
+    lens, count = camera.color, len(detections)
+    keypoints_px = np.array([detection.keypoints_px for detection in detections]).reshape(-1, NUM_JOINTS, 2)
+    scores = np.array([detection.scores for detection in detections]).reshape(-1, NUM_JOINTS)
+    seen = (scores > 0) & np.isfinite(keypoints_px).all(axis=-1)
+    uv = np.full((count, NUM_JOINTS, 2), np.nan)
+    uv[seen] = lens.back_project(keypoints_px[seen], 1.0)[:, :2]
+    seen &= np.isfinite(uv).all(axis=-1)
+    sigma, depth = np.empty((count, NUM_JOINTS, 2)), np.zeros((count, NUM_JOINTS, 2))
+    sigma_px = config.sigma_px * max(lens.width_px, lens.height_px) / 640
+    sigma[..., 0] = sigma_px / np.sqrt(lens.fx_px * lens.fy_px)
+    sigma[..., 1] = config.place_share * PERSON_M * np.array(COCO_SIGMA)
+    for row, detection in enumerate(detections):
+        if detection.depth_m is not None and detection.depth_sigma_m is not None:
+            known = np.isfinite(detection.depth_m) & (detection.depth_sigma_m > 0)
+            depth[row, known] = np.column_stack([detection.depth_m, detection.depth_sigma_m])[known]
+    return uv, sigma, np.where(seen, np.clip(scores, 0.1, 1.0), 0.0), depth
 
-    joint: np.ndarray
-    view: np.ndarray
-    uv: np.ndarray
-    sigma: np.ndarray
-    score: np.ndarray
-    depth: np.ndarray
-    rotation: np.ndarray
-    translation_m: np.ndarray
 
-    def columns(self, place_m: np.ndarray | None = None) -> Columns:
-        """All of them, about a place (3,)."""
-        translation_m = self.translation_m if place_m is None else self.translation_m + self.rotation @ place_m
-        return self.joint, self.view, self.uv, self.sigma, self.score, self.depth, self.rotation, translation_m
-
-
-def measured(views: Sequence[View]) -> Measurements:
-    """The keypoints of views in one table."""
-    uv, sigma, score, depth = (
-        np.array([getattr(one, name) for one in views]) for name in ("uv", "sigma", "score", "depth")
+def table_of(views: Sequence[View]) -> Table:
+    """Views of any cameras in one table."""
+    named = {view.camera_id: view for view in views}
+    numbers = {name: number for number, name in enumerate(named)}
+    uv, sigma, score, depth, rays = (
+        np.array([getattr(view, name) for view in views]) for name in ("uv", "sigma", "score", "depth", "rays")
     )
-    view, joint = np.nonzero(score > 0)
-    return Measurements(
-        joint, view, uv[view, joint], sigma[view, joint], score[view, joint], depth[view, joint],
-        np.array([one.rotation for one in views]), np.array([one.translation_m for one in views]),
+    rotation, translation_m, eye_m = (
+        np.array([getattr(view, name) for view in named.values()]) for name in ("rotation", "translation_m", "camera_m")
+    )
+    camera = np.array([numbers[view.camera_id] for view in views])
+    return Table(camera, uv, sigma, score, depth, rays, rotation, translation_m, eye_m)
+
+
+def setting_of(config: FitConfig, near: bool = False) -> Setting:
+    """What compiled loops take of a config; `near` sets joints free that several cameras see."""
+    return Setting(
+        float(config.freedom), config.keep, float(config.width), config.rounds, float(config.tempering), config.reach,
+        near, float(config.loose_m), config.loose_widths, config.screened, config.followed_rounds,
     )  # fmt: skip
 
 
-def view_of(camera: Camera, detection: Detection, config: FitConfig) -> View:
-    """A detection as the fit takes it."""
-    return views_of(camera, [detection], config)[0]
-
-
-def views_of(camera: Camera, detections: Sequence[Detection], config: FitConfig) -> list[View]:
-    """Detections of one camera as the fit takes them; all their keypoints are undistorted at once, which is cheaper."""
-    if not detections:
-        return []
-    lens, pose = camera.color, camera.camera_from_world
-    seen = np.stack([detection.seen for detection in detections])
-    uv = np.full((*seen.shape, 2), np.nan)
-    keypoints_px = np.stack([detection.keypoints_px for detection in detections])
-    uv[seen] = lens.back_project(keypoints_px[seen], 1.0)[:, :2]
-    seen &= np.isfinite(uv).all(axis=-1)
-    sigma_px = config.sigma_px * max(lens.width_px, lens.height_px) / 640
-    sigma = np.empty((NUM_JOINTS, 2))
-    sigma[:, 0] = sigma_px / np.sqrt(lens.fx_px * lens.fy_px)
-    sigma[:, 1] = config.place_share * PERSON_M * np.array(COCO_SIGMA)
-    views = []
-    for detection, mine, place in zip(detections, seen, uv, strict=True):
-        depth = np.zeros((NUM_JOINTS, 2))
-        if detection.depth_m is not None and detection.depth_sigma_m is not None:
-            known = np.isfinite(detection.depth_m) & (detection.depth_sigma_m > 0)
-            depth[known] = np.column_stack([detection.depth_m, detection.depth_sigma_m])[known]
-        score = np.where(mine, np.clip(detection.scores, 0.1, 1.0), 0.0)
-        views.append(View(camera.camera_id, place, sigma, score, depth, pose.rotation, pose.translation_m))
-    return views
-
-
-def guess_place_m(views: Sequence[View]) -> np.ndarray:
-    """(3,) a place on the floor below somebody: where rays meet, or where one meets the height of a body's middle."""
-    origins = np.concatenate([np.repeat(view.camera_m[None], view.seen.sum(), axis=0) for view in views])
-    rays = np.concatenate([view.rays[view.seen] for view in views])
-    if len({view.camera_id for view in views}) > 1:
-        across = np.eye(3) - rays[:, :, None] * rays[:, None, :]
-        matrix = across.sum(axis=0) + 1e-6 * np.eye(3)
-        place = np.linalg.solve(matrix, np.einsum("nab,nb->a", across, origins))
-    else:
-        ray, origin = rays.mean(axis=0), origins[0]
-        ray /= np.linalg.norm(ray)
-        down = ray[2] if abs(ray[2]) > 1e-3 else -1e-3
-        far = (GUESS_HEIGHT_M - origin[2]) / down
-        far = np.clip(far if far > 0 else FARTHEST_GUESS_M / 2, NEAREST_GUESS_M, FARTHEST_GUESS_M)
-        place = origin + far * ray
-    return np.array([place[0], place[1], 0.0])
-
-
-def fit_body(
-    views: Sequence[View], prior: PosePrior, config: FitConfig, sectors: Sequence[int] | None = None
-) -> BodyFit | None:
+def fit_body(views: Sequence[View], prior: PosePrior, config: FitConfig) -> BodyFit | None:
     """Fit one body to one detection per camera; None where nothing was seen.
 
     Args:
         views: the detections, of different cameras.
         prior: what is known of bodies.
         config: see FitConfig.
-        sectors: the directions in which he may face; all of them where nothing is known.
     """
     views = [view for view in views if view.seen.any()]
     if not views:
         return None
-    found, place_m = measured(views), guess_place_m(views)
-    columns = found.columns(place_m)
-    middle = np.array([0.0, 0.0, GUESS_HEIGHT_M])
-    range_m = np.maximum(found.rotation[:, 2] @ middle + columns[-1][:, 2], NEAREST_GUESS_M)[found.view]
-    per_sector = len(prior.log_weight) // SECTORS
-    facing = np.arange(SECTORS) if sectors is None else np.array(sectors)
-    rows = (facing[:, None] * per_sector + np.arange(per_sector)).ravel()
-    evidence, joints_m, covariance_m2, share = kernel.fit(
-        rows, prior.mean_m, prior.basis_m, prior.rest_var_m2, prior.log_weight, *columns, range_m,
-        float(config.freedom), config.keep, float(config.width), config.rounds, float(config.tempering),
+    count = len(views)
+    evidence, joints_m, covariance_m2, turn, _, _ = kernel.fit_people(
+        np.array([0, count]), np.arange(count), np.array([-1]), np.zeros((1, NUM_JOINTS, 3)),
+        np.zeros((1, NUM_JOINTS)), table_of(views), prior.mixture, setting_of(config),
     )  # fmt: skip
-    sector = int(facing[int(share.argmax()) // per_sector])
-    return BodyFit(joints_m + place_m, covariance_m2, float(evidence), sector)
+    return BodyFit(joints_m[0], covariance_m2[0], float(evidence[0]), int(turn[0]))

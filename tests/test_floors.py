@@ -78,7 +78,7 @@ DYNAMIC_WING = {
     "render_terms",
     "estimators", "estimator_onnx", "model_files",
     "model_cards", "pose_networks", "keypoint_formats", "keypoint_cache", "picture_crops", "picture_people", "regions",
-    "bones", "free_joints", "turned_cameras",
+    "bones", "free_joints", "glances", "mixture", "people", "turned_cameras",
 }  # fmt: skip
 SHARED = {"__init__", "state", "depth_view", "threads"}
 
