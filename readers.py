@@ -37,7 +37,7 @@ class WindowConfig:
     surface_sigma_m: float
     thickness_m: float
     joint_sigma_m: float = 0.12
-    context_s: float = 0.5
+    context_s: float = 1.25
 
 
 def named_room(archive: TwinArchive, room_plan: bytes | None) -> StaticScene:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from .body_motion import STIR_S, BodyMotion, mean_speed_m_s, window_instants
+from .body_motion import BodyMotion, mean_speed_m_s, window_instants
 from .scene_window import SceneWindow, ToolPath
 from .vocabulary import WORK_TOOLS
 
@@ -27,8 +27,13 @@ BEHIND_M = 0.05
 RESTS_M, RESTS_M_S, ON_IT_M, STILL_HAND_M_S = 0.05, 0.05, 0.06, 0.08
 #: A tool whose tip is so near to the patient, and moves as it does at work, works there.
 WORKING_TIP_M = 0.05
-#: Whoever cleans moves the tip at least so fast.
-SWEEPING, SWEEP_M_S = frozenset({"cleaning"}), 0.05
+#: Whoever cleans moves the tip at least so fast, on the mean of so long before and after.
+SWEEPING, SWEEP_M_S, MOVES_S = frozenset({"cleaning"}), 0.05, 0.25
+#: She goes over the same ground again: within so long, so many times as far as she gets from where she was. A way
+#: straight to or from the work is once as far.
+SWEEP_S, SWEEP_WAYS = 1.0, 1.5
+#: With fewer instants in that time nobody can say.
+SWEEP_INSTANTS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +45,7 @@ class Grips:
         palm_m: (T, H, K, 2) from each palm to the box of the thing.
         slip_m_s: (T, H, K, 2) speed of the wrist in the frame of the thing.
         tip_m: (T, K, 3) working points.
-        tip_m_s: (T, K) how fast they move, on the mean of 0.5 s to either side.
+        sweeps: (T, K) bool: whether they go to and fro, in the hands of one person; true where nobody can say.
         thing_m_s: (T, K) speed of the thing, before or after the instant, whichever is more.
     """
 
@@ -48,7 +53,7 @@ class Grips:
     palm_m: np.ndarray
     slip_m_s: np.ndarray
     tip_m: np.ndarray
-    tip_m_s: np.ndarray
+    sweeps: np.ndarray
     thing_m_s: np.ndarray
 
     def best_side(self) -> np.ndarray:
@@ -78,8 +83,7 @@ class Grips:
 
     def works(self, action: str) -> np.ndarray:
         """(T, K) bool: where the tip of each thing moves as it does in a work; true where nobody can say."""
-        with np.errstate(invalid="ignore"):
-            return np.asarray(~(self.tip_m_s < SWEEP_M_S)) if action in SWEEPING else np.ones(self.tip_m_s.shape, bool)
+        return self.sweeps if action in SWEEPING else np.ones_like(self.sweeps)
 
     def at(self, instants: slice) -> Grips:
         """The same at some instants."""
@@ -105,8 +109,8 @@ def grips(window: SceneWindow, motion: BodyMotion) -> Grips:
         tip_m[:, column] = path.tips_m()
         middle_m = path.rotation @ ((path.low_m + path.high_m) / 2) + path.translation_m
         thing_m_s[:, column] = np.fmax(*_net_speeds(middle_m, count, step_s))
-    tip_m_s = mean_speed_m_s(tip_m, step_s, STIR_S, STIR_S)
-    return Grips(numbers, palm_m, slip_m_s, tip_m, tip_m_s, thing_m_s)
+    held = Grips(numbers, palm_m, slip_m_s, tip_m, np.ones(thing_m_s.shape, dtype=bool), thing_m_s)
+    return replace(held, sweeps=_sweeps(tip_m, _holder(held), step_s))
 
 
 def armed_hands(held: Grips, support_m: np.ndarray) -> np.ndarray:
@@ -171,7 +175,7 @@ def work_distances_m(
 
 def tools_at_work(in_hand: np.ndarray, tip_gap_m: np.ndarray, held: Grips, labels: list[str]) -> np.ndarray:
     """(T, H, K) bool: which things in whose hands work on a patient; `tip_gap_m` (T, K) is to the nearest one."""
-    works = np.zeros(held.tip_m_s.shape, dtype=bool)
+    works = np.zeros(held.sweeps.shape, dtype=bool)
     for action, tools in WORK_TOOLS.items():
         works |= held.works(action) & np.isin(labels, list(tools))
     with np.errstate(invalid="ignore"):
@@ -202,6 +206,42 @@ def least(distances_m: np.ndarray) -> np.ndarray:
     if not distances_m.shape[-1]:
         return np.full(distances_m.shape[:-1], np.inf)
     return np.fmin.reduce(distances_m, axis=-1)
+
+
+def _holder(held: Grips) -> np.ndarray:
+    """(T, K) whose hand each thing goes along with, by column; -1 where with nobody's."""
+    if not held.palm_m.shape[1]:
+        return np.full(held.thing_m_s.shape, -1)
+    palm_m, slip_m_s = held.best()
+    with np.errstate(invalid="ignore"):
+        in_hers = (palm_m <= IN_HAND_M) & (slip_m_s <= IN_HAND_M_S) & (held.lead_m() >= 0.0)
+    return np.where(in_hers.any(axis=1), in_hers.argmax(axis=1), -1)
+
+
+def _sweeps(tip_m: np.ndarray, holder: np.ndarray, step_s: float) -> np.ndarray:
+    """(T, K) bool: whether tips go to and fro, after an instant or before it, in the hand that they are in then."""
+    count = window_instants(SWEEP_S, step_s)
+    if count < SWEEP_INSTANTS:
+        return np.ones(holder.shape, dtype=bool)
+    after = _goes_to_and_fro(tip_m, holder, count)
+    before = _goes_to_and_fro(tip_m[::-1], holder[::-1], count)[::-1]
+    moves = mean_speed_m_s(tip_m, step_s, MOVES_S, MOVES_S) >= SWEEP_M_S
+    return (moves & (after | before)) | np.isnan(tip_m).any(axis=-1)
+
+
+def _goes_to_and_fro(tip_m: np.ndarray, holder: np.ndarray, count: int) -> np.ndarray:
+    """(T, K) bool, over the `count` instants after each: only steps in the hand that has the tip at first count."""
+    step_m = np.linalg.norm(np.diff(tip_m, axis=0), axis=-1)
+    step_m[(holder[1:] != holder[:-1]) | np.isnan(step_m)] = 0.0
+    way_m, far_m, found = np.zeros(holder.shape), np.zeros(holder.shape), np.zeros(holder.shape, dtype=bool)
+    for offset in range(1, min(count, len(holder) - 1) + 1):
+        first = slice(0, len(holder) - offset)
+        same = (holder[offset:] == holder[first]) & (holder[first] >= 0)
+        apart_m = np.linalg.norm(tip_m[offset:] - tip_m[first], axis=-1)
+        way_m[first] += np.where(same, step_m[offset - 1 :], 0.0)
+        far_m[first] = np.fmax(far_m[first], np.where(same, apart_m, 0.0))
+        found |= (way_m >= SWEEP_M_S * SWEEP_S) & (way_m >= SWEEP_WAYS * far_m)
+    return found
 
 
 def _in_frame_of(path: ToolPath, points_m: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ortwin.reconstruction.state import OrientedBox
+from ortwin.scenegraph.pair_measuring import compute_pair_features
 from people_plays import (
     KNEE_M,
     TIP_M,
@@ -150,6 +151,36 @@ def test_each_tool_at_the_patient_is_its_own_action(label, action):
     others = {"cutting", "sawing", "drilling", "hammering", "suturing", "cementing", "cleaning", "scanning",
               "calibrating", "manipulating", "preparing"} - {action}  # fmt: skip
     assert {name for name in others if play.told(name)} == set()
+
+
+@pytest.mark.parametrize("label", ["suction", "cloth"])
+@pytest.mark.parametrize("along_m_s", [0.0, 0.12, 0.3])
+def test_a_tip_that_rests_at_the_patient_or_passes_by_cleans_nothing(label, along_m_s):
+    way = along_m_s * 0.1 * (np.arange(40) - 20)[:, None] * np.array([0.8, 0.6, 0.0])
+    play = at_work(label, 40)
+    play.people["person_1"] = surgeon(KNEE_M - TIP_M + way)
+    play.tools[f"{label}_1"] = (label, KNEE_M - TIP_M + way, TIP_M)
+    assert play.told("holding") == [("person_1", f"{label}_1", 0, 40, "true")]
+    assert play.told("cleaning") == []
+
+
+def test_a_sweep_is_told_from_its_first_to_its_last_instant():
+    grip = still(KNEE_M - TIP_M, 60)
+    grip[20:40] = busy(KNEE_M - TIP_M, 20)
+    play = at_work("cloth", 60)
+    play.people["person_1"], play.tools["cloth_1"] = surgeon(grip), ("cloth", grip, TIP_M)
+    (row,) = play.told("cleaning")
+    assert abs(row[2] - 20) <= 2 and abs(row[3] - 40) <= 2
+
+
+def test_seen_too_seldom_a_tip_that_rests_may_sweep():
+    play = at_work("suction")
+    play.tools["suction_1"] = ("suction", still(KNEE_M - TIP_M, 20), TIP_M)
+    play.people["person_1"] = surgeon(still(KNEE_M - TIP_M, 20))
+    window = play.window()
+    for slower, expected in ((1, False), (5, True)):
+        features = compute_pair_features(replace(window, times_ns=window.times_ns * slower))
+        assert enters(score_of(features, "cleaning", "person_1", "patient")) == [expected] * 20
 
 
 def test_a_tool_at_the_patient_that_nobody_holds_works_nothing():
