@@ -64,12 +64,7 @@ def fit_people(first, members, followed, foretold, doubt, table, mixture, settin
         coarse = False
         if followed[g] >= 0 and views > 1:
             now = begin_from(foretold[g] - place, doubt[g], seen, line, deep, rotation, translation, setting, given)
-            rows = worth(
-                all_rows(followed[g], False, len(mixture.mean), len(mixture.turns), setting.reach),
-                now,
-                mixture,
-                setting.screened,
-            )
+            rows = worth(followed[g], setting.reach, now, mixture, setting.screened)
             rounds = setting.followed_rounds
         else:
             for n in range(views):
@@ -174,24 +169,35 @@ def joint_places(total, place, doubt):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=SUMS)
-def worth(rows, places, mixture, most):
-    """Those `most` Gaussians of `rows` that are likeliest if joints were seen at `places` (60), all equally surely."""
-    own, size = len(mixture.mean), mixture.white.shape[1]
-    count = len(rows)
-    score, off = np.empty(count), np.zeros(LONG)
+def worth(followed, reach, places, mixture, most):
+    """Those `most` Gaussians, of the turns within `reach` of `followed`, that are likeliest if joints were seen at
+
+    `places` (60), all equally surely.
+    """
+    own, size, turns, count = len(mixture.mean), mixture.white.shape[1], len(mixture.turns), 2 * reach + 1
+    rows, score = np.empty(count * own, np.int64), np.empty(count * own)
+    turned, off = np.zeros((count, LONG)), np.empty((count, LONG))
     for n in range(count):
-        k, cosine, sine = rows[n] % own, mixture.turns[rows[n] // own, 0], mixture.turns[rows[n] // own, 1]
-        mean, heft, squared = mixture.mean[k], mixture.heft[k], 0.0
+        turn = (followed + n - reach) % turns
+        cosine, sine = mixture.turns[turn, 0], mixture.turns[turn, 1]
         for j in range(NUM_JOINTS):
             x, y = places[j], places[WIDE + j]
-            off[j], off[WIDE + j] = cosine * x + sine * y - mean[j], cosine * y - sine * x - mean[WIDE + j]
-            off[2 * WIDE + j] = places[2 * WIDE + j] - mean[2 * WIDE + j]
-        for i in range(LONG):
-            squared += heft[i] * off[i] * off[i]
-        for p in range(size):
-            along = 0.0
+            turned[n, j], turned[n, WIDE + j] = cosine * x + sine * y, cosine * y - sine * x
+            turned[n, 2 * WIDE + j] = places[2 * WIDE + j]
+    for k in range(own):
+        mean, heft = mixture.mean[k], mixture.heft[k]
+        for n in range(count):
+            squared, here, there = 0.0, turned[n], off[n]
             for i in range(LONG):
-                along += mixture.white[k, p, i] * off[i]
-            squared -= along * along
-        score[n] = mixture.normal[k] - 0.5 * squared
+                there[i] = here[i] - mean[i]
+                squared += heft[i] * there[i] * there[i]
+            rows[n * own + k] = (followed + n - reach) % turns * own + k
+            score[n * own + k] = mixture.normal[k] - 0.5 * squared
+        for p in range(size):
+            white = mixture.white[k, p]
+            for n in range(count):
+                along, there = 0.0, off[n]
+                for i in range(LONG):
+                    along += white[i] * there[i]
+                score[n * own + k] += 0.5 * along * along
     return rows[np.sort(np.argsort(-score)[:most])]

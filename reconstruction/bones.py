@@ -61,22 +61,23 @@ def learn_bones(
         num_views: (t, 17) by how many cameras each joint was seen.
         config: see BoneConfig.
     """
-    seen: dict[tuple[int, int], np.ndarray] = {}
-    for begin, end in BONES:
-        both = (num_views[:, begin] >= 2) & (num_views[:, end] >= 2)
-        off_m = joints_m[both, begin] - joints_m[both, end]
-        squared_m2 = (off_m**2).sum(axis=1)
-        along = off_m / np.sqrt(np.maximum(squared_m2, 1e-6))[:, None]
-        spread_m2 = covariance_m2[both, begin] + covariance_m2[both, end]
-        across_m2 = np.trace(spread_m2, axis1=1, axis2=2) - np.einsum("ta,tab,tb->t", along, spread_m2, along)
-        seen[begin, end] = np.sqrt(np.maximum(squared_m2 - across_m2, 0.25 * squared_m2))
+    ends = np.array(BONES)
+    off_m = joints_m[:, ends[:, 0]] - joints_m[:, ends[:, 1]]
+    squared_m2 = (off_m**2).sum(axis=-1)
+    along = off_m / np.sqrt(np.maximum(squared_m2, 1e-6))[..., None]
+    spread_m2 = covariance_m2[:, ends[:, 0]] + covariance_m2[:, ends[:, 1]]
+    own_m2 = np.matmul(np.matmul(along[..., None, :], spread_m2), along[..., None])[..., 0, 0]
+    across_m2 = np.trace(spread_m2, axis1=2, axis2=3) - own_m2
+    lengths_m = np.sqrt(np.maximum(squared_m2 - across_m2, 0.25 * squared_m2))
+    both = np.asarray((num_views[:, ends] >= 2).all(axis=-1))
+    seen = {bone: lengths_m[both[:, number], number] for number, bone in enumerate(BONES)}
     bones, length_m, sigma_m = [], [], []
     for begin, end in BONES:
         mirrored = (OTHER_SIDE[begin], OTHER_SIDE[end])
-        lengths_m = np.concatenate([seen[begin, end], seen.get(mirrored, np.zeros(0))])
-        if len(lengths_m) >= config.min_seen:
+        measured_m = np.concatenate([seen[begin, end], seen.get(mirrored, np.zeros(0))])
+        if len(measured_m) >= config.min_seen:
             bones.append((begin, end))
-            length_m.append(float(np.median(lengths_m)))
+            length_m.append(float(np.median(measured_m)))
             is_trunk = {begin, end} <= {5, 6, 11, 12}
             sigma_m.append(config.trunk_m if is_trunk else config.limb_m)
     return BoneLengths(np.array(bones, dtype=np.int64).reshape(-1, 2), np.array(length_m), np.array(sigma_m))

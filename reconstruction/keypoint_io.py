@@ -91,10 +91,38 @@ def _sighting(line: str, where: str, rig: CameraRig) -> tuple[Sighting, int]:
             raise InputError(f"the people that {name} saw are no list", where=where)
         lens = rig[name].color
         size_px = np.array([lens.width_px, lens.height_px], dtype=np.float64)
-        found = [detection_of(person, size_px, f"{where}, {name}") for person in people]
-        cameras[name] = tuple(detection for detection, _ in found)
-        broken += sum(dropped for _, dropped in found)
+        cameras[name], dropped = detections_of(people, size_px, f"{where}, {name}")
+        broken += dropped
     return Sighting(instant, time_ns, cameras), broken
+
+
+def detections_of(people: list[Any], size_px: np.ndarray, where: str) -> tuple[tuple[Detection, ...], int]:
+    """The people of one camera, see `detection_of`, all at once where they have the form.
+
+    Raises:
+        InputError: one has not the form.
+    """
+    try:
+        table = np.array([person["keypoints"] for person in people], dtype=np.float64)
+        scores = [1.0 if person.get("score") is None else float(person["score"]) for person in people]
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        table, scores = np.zeros(0), []
+    if table.shape != (len(people), NUM_JOINTS, 3):
+        found = [detection_of(person, size_px, where) for person in people]
+        return tuple(detection for detection, _ in found), sum(dropped for _, dropped in found)
+    keypoints_px, joint_scores, dropped = _checked(table, size_px)
+    found = zip(keypoints_px, joint_scores, scores, strict=True)
+    return tuple(Detection(uv_px, own, one if math.isfinite(one) else 0.0) for uv_px, own, one in found), dropped
+
+
+def _checked(table: np.ndarray, size_px: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Keypoints (..., 2) and scores (...) of rows u, v, score (..., 3), and how many of them are broken."""
+    absent = table[..., 2] <= 0
+    with np.errstate(invalid="ignore"):
+        inside = (np.abs(table[..., :2] - size_px / 2) <= FARTHEST_PX * size_px).all(axis=-1)
+    usable = ~absent & np.isfinite(table).all(axis=-1) & inside
+    keypoints_px = np.where(usable[..., None], table[..., :2], np.nan)
+    return keypoints_px, np.where(usable, np.clip(table[..., 2], 0.0, 1.0), 0.0), int((~usable & ~absent).sum())
 
 
 def detection_of(person: Any, size_px: np.ndarray, where: str) -> tuple[Detection, int]:
@@ -119,14 +147,8 @@ def detection_of(person: Any, size_px: np.ndarray, where: str) -> tuple[Detectio
         raise InputError("a keypoint is three numbers u, v, score", where=where, why=str(error)) from error
     if table.shape != (NUM_JOINTS, 3):
         raise InputError("a keypoint is three numbers u, v, score", where=where)
-    absent = table[:, 2] <= 0
-    with np.errstate(invalid="ignore"):
-        inside = (np.abs(table[:, :2] - size_px / 2) <= FARTHEST_PX * size_px).all(axis=1)
-    usable = ~absent & np.isfinite(table).all(axis=1) & inside
-    keypoints_px = np.where(usable[:, None], table[:, :2], np.nan)
-    scores = np.where(usable, np.clip(table[:, 2], 0.0, 1.0), 0.0)
-    score = score if math.isfinite(score) else 0.0
-    return Detection(keypoints_px, scores, score), int((~usable & ~absent).sum())
+    keypoints_px, scores, broken = _checked(table, size_px)
+    return Detection(keypoints_px, scores, score if math.isfinite(score) else 0.0), broken
 
 
 def _whole(value: Any, name: str, where: str) -> int:
@@ -147,25 +169,29 @@ def people_lines(instants: Iterable[LiftedInstant]) -> bytes:
 
 
 def _line(instant: LiftedInstant) -> dict[str, Any]:
+    joints_m = np.array([person.joints_m for person in instant.people]).reshape(-1, NUM_JOINTS, 3)
+    spread_m2 = np.array([person.covariance_m2 for person in instant.people]).reshape(-1, NUM_JOINTS, 3, 3)
+    sigma_m = np.sqrt(np.trace(spread_m2, axis1=2, axis2=3) / 3)
+    claimed = np.asarray(np.isfinite(joints_m).all(axis=-1))
+    sure = np.asarray(claimed & np.isfinite(sigma_m))
+    rows = zip(instant.people, _listed(joints_m, claimed), _listed(sigma_m, sure), strict=True)
     people = [
         {
-            "track_id": person.track_id,
-            "joints_m": [_numbers(joint) for joint in person.joints_m],
-            "sigma_m": [
-                round(float(sigma), DIGITS) if np.isfinite(sigma) and np.isfinite(joint).all() else None
-                for sigma, joint in zip(person.sigma_m, person.joints_m, strict=True)
-            ],
-            "predicted": person.predicted.tolist(),
-            "views": list(person.views),
+            "track_id": person.track_id, "joints_m": joints, "sigma_m": sigmas,
+            "predicted": person.predicted.tolist(), "views": list(person.views),
         }
-        for person in instant.people
-    ]
+        for person, joints, sigmas in rows
+    ]  # fmt: skip
     timed = {} if instant.time_ns is None else {"time_ns": instant.time_ns}
     return {"instant": instant.instant, **timed, "people": people}
 
 
-def _numbers(joint: np.ndarray) -> list[float] | None:
-    return [round(float(number), DIGITS) for number in joint] if np.isfinite(joint).all() else None
+def _listed(values: np.ndarray, known: np.ndarray) -> list[list[Any]]:
+    """(n, 17) or (n, 17, 3) numbers rounded, None where they are not known (n, 17)."""
+    table = np.round(values, DIGITS).tolist()
+    for person, joint in np.argwhere(~known).tolist():
+        table[person][joint] = None
+    return table
 
 
 def write_keypoints(path: Path, sightings: Iterable[Sighting]) -> None:

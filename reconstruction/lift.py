@@ -188,12 +188,12 @@ def _real(
 
 def _dense(track: PersonTrack, times_ns: Sequence[int | None], config: PersonTrackConfig) -> bool:
     """Whether so many instants are near those of a track that a real person would have been seen more often."""
-    at = [times_ns[hit] for hit in track.hits]
-    near = [
-        time_ns for time_ns in times_ns
-        if time_ns is not None and any(t is not None and abs(t - time_ns) <= config.dense_s * 1e9 for t in at)
-    ]  # fmt: skip
-    return len(near) > config.min_hits
+    known = np.array([time_ns for time_ns in times_ns if time_ns is not None], dtype=np.int64)
+    near = np.zeros(len(known), dtype=bool)
+    for time_ns in (times_ns[hit] for hit in track.hits):
+        if time_ns is not None:
+            near |= np.abs(known - time_ns) <= config.dense_s * 1e9
+    return int(near.sum()) > config.min_hits
 
 
 def _people(
