@@ -4,8 +4,8 @@
 
 Pose2Sim lives in an environment of its own, build/peers; the two sides exchange JSON files and share no code. Keypoints
 are those of bench_lift.py (busy, five people, four cameras). Seconds are CPU time of one thread, the least of three
-runs on both sides, compiled loops loaded. Pose2Sim's two steps read and write a file per camera and instant, and what that
-takes cannot be told apart. Its triangulation fills gaps; it follows people but smooths nothing. So three ratios:
+runs on both sides, compiled loops loaded. Pose2Sim's two steps read and write a file per camera and instant, and what
+that takes cannot be told apart. Its triangulation fills gaps; it follows people but smooths nothing. So three ratios:
 
 times_faster                  `lift` whole, files read and written, against both steps: file to file
 times_faster_in_memory        `lift` whole, matching, fitting, following, smoothing and bones, from keypoints in memory

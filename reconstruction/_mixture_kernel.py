@@ -91,8 +91,11 @@ def gram(left, right, out):
 
 @numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
 def factorise(matrix):
-    """Leave the upper Cholesky factor (l, l) of a matrix in its upper half, four rows at a time; l by fours."""
-    size = len(matrix)
+    """Leave the upper Cholesky factor of (l, l) in its upper half, four rows at a time, and what it makes of a column.
+
+    `matrix` is (l, l + 4), the column is the one after the square; l by fours. On the diagonal reciprocals are left.
+    """
+    size, wide = matrix.shape
     for k in range(0, size, 4):
         a, b, c, d = matrix[k], matrix[k + 1], matrix[k + 2], matrix[k + 3]
         s0 = 1.0 / math.sqrt(a[k])
@@ -102,16 +105,16 @@ def factorise(matrix):
         s2 = 1.0 / math.sqrt(c[k + 2] - u2 * u2 - v2 * v2)
         w3 = (c[k + 3] - u2 * u3 - v2 * v3) * s2
         s3 = 1.0 / math.sqrt(d[k + 3] - u3 * u3 - v3 * v3 - w3 * w3)
-        a[k], a[k + 1], a[k + 2], a[k + 3] = 1.0 / s0, u1, u2, u3
-        b[k + 1], b[k + 2], b[k + 3], c[k + 2], c[k + 3], d[k + 3] = 1.0 / s1, v2, v3, 1.0 / s2, w3, 1.0 / s3
-        for q in range(k + 4, size):
+        a[k], a[k + 1], a[k + 2], a[k + 3] = s0, u1, u2, u3
+        b[k + 1], b[k + 2], b[k + 3], c[k + 2], c[k + 3], d[k + 3] = s1, v2, v3, s2, w3, s3
+        for q in range(k + 4, wide):
             x = a[q] * s0
             y = (b[q] - u1 * x) * s1
             z = (c[q] - u2 * x - v2 * y) * s2
             a[q], b[q], c[q], d[q] = x, y, z, (d[q] - u3 * x - v3 * y - w3 * z) * s3
         for p in range(k + 4, size):
             x, y, z, w, row = a[p], b[p], c[p], d[p], matrix[p]
-            for q in range(p - p % 4, size):
+            for q in range(p - p % 4, wide):
                 row[q] -= x * a[q] + y * b[q] + z * c[q] + w * d[q]
 
 
@@ -119,9 +122,9 @@ def factorise(matrix):
 def solve(mean, basis, rest, gain, push, scaled, factor, latent, place, miss):
     """Most likely joints of one Gaussian from what `blend` left.
 
-    Leaves them in `place` (100), the Cholesky factor of the information of the latents in `factor`. Returns the log of
-    the prior there, less half the log of the curvature that the latents give. `scaled` (l, 64), `latent` (l) and `miss`
-    (64) are room to work in.
+    Leaves them in `place` (100), and in `factor` what `factorise` makes of the information of the latents. Returns the
+    log of the prior there, less half the log of the curvature that the latents give. `scaled` (l, 64), `latent` (l) and
+    `miss` (64) are room to work in.
     """
     size = len(basis)
     for i in range(LONG):
@@ -133,31 +136,27 @@ def solve(mean, basis, rest, gain, push, scaled, factor, latent, place, miss):
         for i in range(LONG):
             out[i] = gain[i] * row[i] + gain[i + LONG] * row[i + WIDE] + gain[i + 2 * LONG] * row[i + 2 * WIDE]
             total += row[i] * miss[i]
-        latent[p] = total
+        factor[p, size], factor[p, size + 1], factor[p, size + 2], factor[p, size + 3] = total, 0.0, 0.0, 0.0
     gram(scaled, basis, factor)
     factorise(factor)
     log_p, squared, det = 0.0, 0.0, 1.0
     for p in range(size):
         det *= factor[p, p]
-        if p % 8 == 7:
-            log_p -= math.log(det)
-            det = 1.0
-        latent[p] /= factor[p, p]
-        for q in range(p + 1, size):
-            latent[q] -= factor[p, q] * latent[p]
-    log_p -= math.log(det)
+        latent[p] = factor[p, size]
+    log_p += math.log(det)
     for p in range(size - 1, -1, -1):
-        total = latent[p]
-        for q in range(p + 1, size):
-            total -= factor[p, q] * latent[q]
-        latent[p] = total / factor[p, p]
-        squared += latent[p] ** 2
+        latent[p] *= factor[p, p]
+        part = latent[p]
+        squared += part * part
+        for q in range(p):
+            latent[q] -= factor[q, p] * part
     for i in range(AROUND):
         place[i] = mean[i]
-    for p in range(0, size, 2):
-        a, b = latent[p], latent[p + 1]
+    for p in range(0, size, 4):
+        a, b, c, d = basis[p], basis[p + 1], basis[p + 2], basis[p + 3]
+        x, y, z, w = latent[p], latent[p + 1], latent[p + 2], latent[p + 3]
         for i in range(AROUND):
-            place[i] += a * basis[p, i] + b * basis[p + 1, i]
+            place[i] += x * a[i] + y * b[i] + z * c[i] + w * d[i]
     for i in range(LONG):
         miss[i] = (
             push[i] - gain[i] * place[i] - gain[i + LONG] * place[i + WIDE] - gain[i + 2 * LONG] * place[i + 2 * WIDE]
@@ -190,7 +189,7 @@ def spread_of(basis, rest, gain, factor, half, covariance):
             part, a = factor[o, p], half[o]
             for i in range(LONG):
                 row[i] -= part * a[i]
-        scale = 1.0 / factor[p, p]
+        scale = factor[p, p]
         for i in range(LONG):
             half[p, i] *= scale
     for j in range(WIDE):

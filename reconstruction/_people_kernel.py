@@ -73,7 +73,7 @@ def fit_people(first, members, followed, foretold, doubt, table, mixture, settin
                 given[n, WIDE:] = seen[n, 4 * WIDE : 5 * WIDE]
             coarse = setting.near and followed[g] < 0
             rows = all_rows(followed[g], coarse, len(mixture.mean), len(mixture.turns), setting.reach)
-            rounds = setting.rounds
+            rounds = setting.followed_rounds if coarse else setting.rounds
         evidence[g], joints[g], covariance[g], turn[g] = fit(
             rows, coarse, mixture, seen, line, deep, rotation, translation, given, setting.freedom, setting.keep,
             setting.width, rounds, setting.tempering,
@@ -193,11 +193,14 @@ def worth(followed, reach, places, mixture, most):
                 squared += heft[i] * there[i] * there[i]
             rows[n * own + k] = (followed + n - reach) % turns * own + k
             score[n * own + k] = mixture.normal[k] - 0.5 * squared
-        for p in range(size):
-            white = mixture.white[k, p]
+        for p in range(0, size, 4):
+            a, b, c, d = mixture.white[k, p], mixture.white[k, p + 1], mixture.white[k, p + 2], mixture.white[k, p + 3]
             for n in range(count):
-                along, there = 0.0, off[n]
+                x, y, z, w, there = 0.0, 0.0, 0.0, 0.0, off[n]
                 for i in range(LONG):
-                    along += white[i] * there[i]
-                score[n * own + k] += 0.5 * along * along
+                    x += a[i] * there[i]
+                    y += b[i] * there[i]
+                    z += c[i] * there[i]
+                    w += d[i] * there[i]
+                score[n * own + k] += 0.5 * (x * x + y * y + z * z + w * w)
     return rows[np.sort(np.argsort(-score)[:most])]

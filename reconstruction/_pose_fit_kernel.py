@@ -161,7 +161,7 @@ def fit(
     mean, basis, rest, turns, own = mixture.mean, mixture.basis, mixture.rest, mixture.turns, len(mixture.mean)
     size, most = basis.shape[1], len(rows) + (2 * keep if coarse else 0)
     total, gain, push, off = np.empty(9 * WIDE), np.zeros(3 * LONG), np.zeros(LONG), np.empty(WIDE)
-    scaled, factor, latent, work = np.zeros((size, 64)), np.zeros((size, size)), np.empty(size), np.zeros(64)
+    scaled, factor, latent, work = np.zeros((size, 64)), np.zeros((size, size + 4)), np.empty(size), np.zeros(64)
     log_p, places, told = np.empty(most), np.empty((most, AROUND)), np.empty((most, len(seen), 2 * WIDE))
     taken = np.empty(most, np.int64)
     taken[: len(rows)] = rows
