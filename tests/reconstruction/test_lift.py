@@ -158,6 +158,22 @@ def test_two_people_keep_their_identities_through_noise_and_a_lost_camera(rig):
         assert len(set(nearest)) == 1
 
 
+def test_of_whom_is_followed_a_few_gaussians_say_what_all_would(rig):
+    paths_m, sightings = walk(rig, 25, np.random.default_rng(9), 4.0)
+    few, every = (
+        lift(sightings, rig, LiftConfig(fit=replace(FitConfig(), **what)))
+        for what in ({}, {"screened": 85, "followed_rounds": 2})
+    )
+    apart_m, off_m = [], []
+    for k, (one, other) in enumerate(zip(few, every, strict=True)):
+        assert [person.track_id for person in one.people] == [person.track_id for person in other.people]
+        for mine, theirs in zip(one.people, other.people, strict=True):
+            apart_m.append(error_m(mine.joints_m, theirs.joints_m).mean())
+            off_m.append(error_m(mine.joints_m, paths_m[k]).mean(axis=-1).min())
+    # What is left out is a tenth of what noise leaves, or less.
+    assert np.mean(apart_m) < 0.1 * np.mean(off_m)
+
+
 def test_left_and_right_confused_by_one_camera_are_borne(rig):
     people = [figure((0.0, 0.0), 6, 4)]
     plain = sighting(rig, people)
