@@ -8,7 +8,8 @@ Four cameras of 1280x720 hang 2.5 m high around the operating table and see ever
 people and furniture. Keypoints have 6 px noise; 5 % of the joints are missing, 2 % of the people have left and right
 exchanged, and per person and picture there is a ghost in 2 % of the cases.
 
-ms_per_instant      CPU time of matching, fitting, following, smoothing and holding the bones, keypoints to people
+ms_per_instant      CPU time of matching, fitting, following, smoothing and holding the bones, keypoints to people, the
+                    least of three runs
 mpjpe_mm, recall    people and claims are paired by least mean joint error, below 0.5 m
 claims              per true person
 idf1                share of the pairs under one number per person, twice, over people and claims together
@@ -38,6 +39,7 @@ from scipy.optimize import linear_sum_assignment
 STEP_S = 0.1
 NOISE_PX, MISSING, SWAPPED, GHOSTS = 6.0, 0.05, 0.02, 0.02
 GATE_M = 0.5
+RUNS = 3
 AROUND_M = ((-2.6, -2.4), (2.7, -2.3), (2.5, 2.6), (-2.6, 2.4))
 TRUNK = {5, 6, 11, 12}
 
@@ -56,11 +58,14 @@ def main() -> None:
     true_m = np.array([[person.joints_m(float(time_s)) for person in people] for time_s in times_s])
     rig = ring(table_center_m(performance.room))
     sightings = watch(rig, true_m, times_s, np.random.default_rng(options.seed))
-    lift(sightings[:2], rig)  # compiled loops are loaded once
-    begin = time.process_time()
-    instants = lift(sightings, rig)
-    ms = 1000 * (time.process_time() - begin) / len(sightings)
-    figures = {"play": options.play, "seed": options.seed, "people": len(people), "ms_per_instant": round(ms, 1)}
+    instants = lift(sightings, rig)  # compiled loops are loaded once
+    taken_s = []
+    for _ in range(RUNS):
+        begin_s = time.process_time()
+        lift(sightings, rig)
+        taken_s.append(time.process_time() - begin_s)
+    ms = 1000 * min(taken_s) / len(sightings)
+    figures = {"play": options.play, "seed": options.seed, "people": len(people), "ms_per_instant": round(ms, 2)}
     print(json.dumps({**figures, **scores(instants, true_m)}))
 
 
