@@ -27,8 +27,11 @@ class HeadConfig:
 
     Args:
         voxel_m: the surfaces were thinned to one point per voxel of this edge; each point stands for its square.
-        reach_m, reach_m_s: a head lies so near to where it is expected, and so much farther per second since.
-        fastest_m_s: nobody runs faster.
+        reach_m, reach_m_s: a head lies so near to where it is expected, and so much farther per second since ...
+        nearest_m: ... but no farther than this.
+        fastest_m_s, farthest_m: nobody runs faster: who is not found there is a head that nobody expects, within
+            `reach_m` and what he can have run since, but no farther than this.
+        brake: who stops at once where he was is as far from what is expected as this share of the way ahead of him.
         blend: share of a new velocity in the velocity.
         cap_m: a head that is no summit has points so near its axis ...
         cap_below_m, cap_above_m: ... from so far below to so far above the height that it had ...
@@ -41,7 +44,10 @@ class HeadConfig:
     voxel_m: float = 0.025
     reach_m: float = 0.3
     reach_m_s: float = 2.5
-    fastest_m_s: float = 4.0
+    nearest_m: float = 1.2
+    fastest_m_s: float = 6.0
+    farthest_m: float = 1.5
+    brake: float = 0.5
     blend: float = 0.6
     cap_m: float = 0.18
     cap_below_m: float = 0.2
@@ -105,7 +111,8 @@ class HeadTracker:
         """
         found_m = self._summits(points_m)
         heads = [head for head in self.heads if time_ns - head.last_ns <= self.config.coast_s * 1e9]
-        pairs = self._matched(heads, found_m, time_ns)
+        near = self.config.reach_m_s, self.config.nearest_m
+        pairs = self._matched(heads, found_m, time_ns, *near)
         tops_m = {row: found_m[column] for row, column in pairs.items()}
         for row, head in enumerate(heads):
             if row not in tops_m:
@@ -114,6 +121,9 @@ class HeadTracker:
                     if top_m is not None:
                         tops_m[row] = top_m
                         break
+        tops_m |= self._leaps(
+            heads, tops_m, found_m[[c for c in range(len(found_m)) if c not in pairs.values()]], time_ns
+        )
         for row, top_m in tops_m.items():
             heads[row].see(top_m, time_ns, self.config)
         for column in range(len(found_m)):
@@ -138,18 +148,32 @@ class HeadTracker:
                 top_m[:2] = cap_m[:, :2].mean(axis=0)
         return found_m
 
-    def _matched(self, heads: list[Head], found_m: np.ndarray, time_ns: int) -> dict[int, int]:
-        """Position of a head -> row of what was found."""
+    def _leaps(
+        self, heads: list[Head], tops_m: Mapping[int, np.ndarray], new_m: np.ndarray, time_ns: int
+    ) -> dict[int, np.ndarray]:
+        """Position of a head that was not found where it was expected -> top (3,) of one that nobody expected."""
+        new_m = np.array([top_m for top_m in new_m if self._is_apart(top_m, list(tops_m.values()))]).reshape(-1, 3)
+        lost = [row for row in range(len(heads)) if row not in tops_m]
+        far = self.config.fastest_m_s, self.config.farthest_m
+        pairs = self._matched([heads[row] for row in lost], new_m, time_ns, *far)
+        return {lost[k]: new_m[column] for k, column in pairs.items()}
+
+    def _matched(
+        self, heads: list[Head], found_m: np.ndarray, time_ns: int, reach_m_s: float, most_m: float
+    ) -> dict[int, int]:
+        """Position of a head -> row of what was found, within `reach_m`, so much more per second, and at most."""
         from scipy.optimize import linear_sum_assignment
 
         if not heads or not len(found_m):
             return {}
         cost = np.full((len(heads), len(found_m)), NO_MATCH)
         for row, head in enumerate(heads):
-            off_m = np.stack([found_m - head.foretell(time_ns), found_m - head.top_m])
-            away_m = (np.linalg.norm(off_m[..., :2], axis=-1) + np.abs(off_m[..., 2])).min(axis=0)
-            reach_m = self.config.reach_m + self.config.reach_m_s * (time_ns - head.last_ns) * 1e-9
-            near = away_m < min(reach_m, 1.2)
+            expected_m = head.foretell(time_ns)
+            off_m = np.stack([found_m - expected_m, found_m - head.top_m])
+            away_m = np.linalg.norm(off_m[..., :2], axis=-1) + np.abs(off_m[..., 2])
+            away_m[1] += self.config.brake * np.linalg.norm(expected_m - head.top_m)
+            away_m = away_m.min(axis=0)
+            near = away_m < min(self.config.reach_m + reach_m_s * (time_ns - head.last_ns) * 1e-9, most_m)
             cost[row, near] = away_m[near]
         rows, columns = linear_sum_assignment(cost)
         return {r: c for r, c in zip(rows.tolist(), columns.tolist(), strict=True) if cost[r, c] < NO_MATCH}
