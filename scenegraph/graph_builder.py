@@ -14,18 +14,19 @@ from typing import NamedTuple
 import numpy as np
 
 from ..capture.errors import ConfigError, InputError, nearest_name
+from ..reconstruction.threads import in_ranges
 from .derivation import Derivation
 from .graph import TruthState
 from .hysteresis import FALSE, TRUE, Run, find_runs, hold, lasting, minimum_instants
 from .pair_features import PairFeatures
 from .predicate import Predicate, deriving_function, load_predicates, measuring_function
+from .run_sums import FRACTION, RunSums, number_of_runs, sums_of_runs
 from .timeline import Interval
 from .vocabulary import TRACK, PredicateSpec, symmetric_order
 
-FRACTION = 2**20
-LARGEST_MEASURE = 1e6
 NEVER_NS = -(2**62)
-NO_VALUE = 2**62
+#: With fewer measures than so many, starting threads costs more than they save.
+WORTH_THREADS = 2**14
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +112,14 @@ class GraphBuilder:
             self._first_ns = int(times_ns[0])
         before, self._under_way = self._under_way, []
         reach_m = self._reach(features)
+        asked: list[_Asked] = []
         for name, measure in self._measures.items():
             pairs = np.flatnonzero(_candidates(features, self._specs[name]))
             if len(pairs):
                 self._ready.add(name)
-                self._push_predicate(self._specs[name], measure, features.select(pairs), reach_m[:, pairs])
+                asked.append(self._asked(self._specs[name], measure, features.select(pairs), reach_m[:, pairs]))
+        for columns, found in zip((each.columns for each in asked), _told_by_threads(asked), strict=True):
+            self._store_runs(columns, found, features.times_ns)
         for run in before:
             if run.end_index == self._num_instants:
                 run.end_ns = int(times_ns[0])
@@ -165,49 +169,31 @@ class GraphBuilder:
         reach_m = np.maximum(spread_m, self._config.unseen_speed_m_s * unseen_s)
         return np.where(features.observed, 0.0, reach_m)
 
-    def _push_predicate(
-        self, spec: PredicateSpec, measure: Predicate, features: PairFeatures, reach_m: np.ndarray
-    ) -> None:
-        score, evidence = _measured(spec, measure, features)
-        low, high = score.copy(), score.copy()
-        hidden = np.flatnonzero((features.present & ~features.observed).any(axis=0))
-        if len(hidden):
-            some, reach_m = features.select(hidden), reach_m[:, hidden]
-            low[:, hidden] = _measured(spec, measure, some.tightened(reach_m))[0]
-            high[:, hidden] = _measured(spec, measure, some.loosened(reach_m))[0]
+    def _asked(self, spec: PredicateSpec, measure: Predicate, features: PairFeatures, reach_m: np.ndarray) -> _Asked:
         columns = self._columns_of(spec, features)
         held = np.array([column.held if column.num_instants == self._num_instants else FALSE for column in columns])
-        states, held = hold(score, low, high, features.present, features.observed, held)
-        for column, holds in zip(columns, held.tolist(), strict=True):
-            column.held, column.num_instants = holds, self._num_instants + len(features.times_ns)
-        self._store_runs(columns, states, features, score, evidence)
+        return _Asked(spec, measure, features, reach_m, columns, held)
 
     def _columns_of(self, spec: PredicateSpec, features: PairFeatures) -> list[_Column]:
         ids = [entity.node_id for entity in features.entities]
         pairs = zip(features.subject_index.tolist(), features.object_index.tolist(), strict=True)
         return [self._columns.setdefault(_Key(spec.name, ids[a], ids[b]), _Column()) for a, b in pairs]
 
-    def _store_runs(
-        self,
-        columns: list[_Column],
-        states: np.ndarray,
-        features: PairFeatures,
-        score: np.ndarray,
-        evidence: Mapping[str, np.ndarray],
-    ) -> None:
-        times_ns, num_times = features.times_ns, len(features.times_ns)
-        place, begin, end = find_runs(states)
-        sums = {name: _sums_of_runs(values, place, begin, end) for name, values in evidence.items()}
-        scores = _sums_of_runs(np.where(np.isnan(score), 0.5, score), place, begin, end).total
-        seen = _number_of_runs(features.observed, place, begin, end)
+    def _store_runs(self, columns: list[_Column], told: _Told, times_ns: np.ndarray) -> None:
+        num_times = len(times_ns)
+        for column, holds in zip(columns, told.held.tolist(), strict=True):
+            column.held, column.num_instants = holds, self._num_instants + num_times
+        begins_ns, ends_ns = times_ns[told.begin], times_ns[np.minimum(told.end, num_times - 1)]
         numbers = zip(
-            states[begin, place].tolist(), place.tolist(), begin.tolist(), end.tolist(), times_ns[begin].tolist(),
-            times_ns[np.minimum(end, num_times - 1)].tolist(), seen.tolist(), scores.tolist(), strict=True,
+            told.state.tolist(), told.column.tolist(), told.begin.tolist(), told.end.tolist(), begins_ns.tolist(),
+            ends_ns.tolist(), told.num_seen.tolist(), told.score_sum.tolist(), strict=True,
         )  # fmt: skip
         for number, (state, column, first, last, begin_ns, end_ns, num_seen, total) in enumerate(numbers):
+            # Of what is unknown nothing measured is told, and many runs are.
+            each_sum = told.sums.items() if state == TRUE else ()
             run = Run(
                 state, self._num_instants + first, self._num_instants + last, begin_ns, end_ns, last - first, num_seen,
-                total, {name: entry for name, each in sums.items() if (entry := each.row(number))[0]},
+                total, {name: entry for name, each in each_sum if (entry := each.row(number))[0]},
             )  # fmt: skip
             runs = columns[column].runs
             if first == 0 and runs and runs[-1].end_index == self._num_instants and runs[-1].state == run.state:
@@ -215,6 +201,60 @@ class GraphBuilder:
             runs.append(run)
             if last == num_times:
                 self._under_way.append(run)
+
+
+class _Asked(NamedTuple):
+    """A predicate and the pairs that it may join, with what is carried for them."""
+
+    spec: PredicateSpec
+    measure: Predicate
+    features: PairFeatures
+    reach_m: np.ndarray
+    columns: list[_Column]
+    held: np.ndarray
+
+
+class _Told(NamedTuple):
+    """What holds at the end, and the R runs of a predicate in a window, by column and time; `sums` by measure."""
+
+    held: np.ndarray
+    state: np.ndarray
+    column: np.ndarray
+    begin: np.ndarray
+    end: np.ndarray
+    num_seen: np.ndarray
+    score_sum: np.ndarray
+    sums: Mapping[str, RunSums]
+
+
+def _told_by_threads(asked: list[_Asked]) -> list[_Told]:
+    """Each predicate by itself, so that it does not matter which thread tells it, nor when."""
+    told: dict[int, _Told] = {}
+
+    def tell(first: int, last: int) -> None:
+        told.update({number: _tell(asked[number]) for number in range(first, last)})
+
+    alone = sum(each.reach_m.size for each in asked) < WORTH_THREADS
+    in_ranges(tell, len(asked), num_threads=1 if alone else 0, size=1)
+    return [told[number] for number in range(len(asked))]
+
+
+def _tell(asked: _Asked) -> _Told:
+    spec, measure, features, reach_m, _, held = asked
+    score, evidence = _measured(spec, measure, features)
+    low, high = score.copy(), score.copy()
+    hidden = np.flatnonzero((features.present & ~features.observed).any(axis=0))
+    if len(hidden):
+        some, reach_m = features.select(hidden), reach_m[:, hidden]
+        low[:, hidden] = _measured(spec, measure, some.tightened(reach_m))[0]
+        high[:, hidden] = _measured(spec, measure, some.loosened(reach_m))[0]
+    states, held = hold(score, low, high, features.present, features.observed, held)
+    place, begin, end = find_runs(states)
+    return _Told(
+        held, states[begin, place], place, begin, end, number_of_runs(features.observed, place, begin, end),
+        sums_of_runs(np.where(np.isnan(score), 0.5, score), place, begin, end).total,
+        {name: sums_of_runs(values, place, begin, end) for name, values in evidence.items()},
+    )  # fmt: skip
 
 
 def _chosen(known: Mapping[str, PredicateSpec], names: tuple[str, ...] | None) -> dict[str, PredicateSpec]:
@@ -257,43 +297,6 @@ def _measured(
     if wrong:
         raise ConfigError(f"the predicate '{spec.name}' gives {', '.join(wrong)} of a shape other than {shape}")
     return np.asarray(score, dtype=np.float64), evidence
-
-
-def _whole(values: np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(values, -LARGEST_MEASURE, LARGEST_MEASURE) * FRACTION).astype(np.int64)
-
-
-class _RunSums(NamedTuple):
-    """Of the finite values of each run, as whole multiples of 1 / FRACTION: how many, their sum, and the least."""
-
-    number: list[int]
-    total: np.ndarray
-    least: list[int]
-
-    def row(self, run: int) -> tuple[int, int, int]:
-        """Those of one run; the least is 0 of none."""
-        number = self.number[run]
-        return number, int(self.total[run]), self.least[run] if number else 0
-
-
-def _sums_of_runs(values: np.ndarray, column: np.ndarray, begin: np.ndarray, end: np.ndarray) -> _RunSums:
-    """Over the instants [begin, end) of some columns of values (T, C)."""
-    finite = np.isfinite(values)
-    wholes = np.where(finite, _whole(np.where(finite, values, 0.0)), NO_VALUE)
-    nothing = np.zeros((1, values.shape[1]), np.int64)
-    total = np.concatenate([nothing, np.cumsum(np.where(finite, wholes, 0), axis=0)])
-    by_column = np.concatenate([wholes.T, np.full((values.shape[1], 1), NO_VALUE)], axis=1)
-    edges = np.stack([begin, end], axis=1) + (column * by_column.shape[1])[:, None]
-    least = np.minimum.reduceat(by_column.ravel(), edges.ravel())[::2] if len(column) else np.zeros(0, np.int64)
-    return _RunSums(
-        _number_of_runs(finite, column, begin, end).tolist(), total[end, column] - total[begin, column], least.tolist()
-    )  # fmt: skip
-
-
-def _number_of_runs(mask: np.ndarray, column: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """(R,) how often a mask (T, C) is set within each run."""
-    count = np.concatenate([np.zeros((1, mask.shape[1]), np.int64), np.cumsum(mask, axis=0)])
-    return count[end, column] - count[begin, column]
 
 
 def _interval(key: _Key, run: Run) -> Interval:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..reconstruction.threads import in_ranges, num_usable_threads
 from .body_motion import BodyMotion, body_motion
 from .floor_geometry import footprint_polygon_m, footprint_share, nearest_on_m, zone_depth_m
 from .free_hands import WORKING_HAND_M, WORKING_HAND_M_S, carrying_hands, free_hands, help_distances_m
@@ -23,9 +24,12 @@ from .hand_work import (
 from .pair_features import PairFeatures
 from .scene_window import SceneWindow
 from .surface_measures import Boxes, SurfaceMeasures, measure_surfaces, trimmed
-from .vocabulary import TRACK, is_patient
+from .vocabulary import TRACK, WORK_TOOLS, is_patient
 
 Columns = dict[str, np.ndarray]
+AT_THINGS = ("palm_m", "slip_m_s", "others_m", "rest_m", "thing_m_s")
+#: So few instants are not worth a thread of their own.
+FEWEST_INSTANTS = 64
 
 
 def compute_pair_features(window: SceneWindow) -> PairFeatures:
@@ -38,15 +42,19 @@ def compute_pair_features(window: SceneWindow) -> PairFeatures:
     seen = pair_present & observed[:, subject]
     nothing = np.where(pair_present, 0.0, np.nan)
     motion = body_motion(window)
-    held = grips(window, motion)
-    hands = _Hands(motion, held, now, _patients(window))
+    patients = _patients(window)
     with ThreadPoolExecutor(1) as aside:
+        held = aside.submit(grips, window, motion)
+        carrying = aside.submit(
+            carrying_hands, motion, window.center_m[:, patients], window.extent_m[:, patients], window.step_s
+        )
         apart = aside.submit(_center_measures, window, here, velocity, sigma, subject, other)
         facing = aside.submit(_whereabouts, window, motion, now, here.center_m, subject, other)
-        surfaces = measure_surfaces(window, here, subject, other, hands.probes_m())
+        surfaces = measure_surfaces(window, here, subject, other, _probes_m(window, motion, now, patients))
     measures: Columns = {
         "gap_m": surfaces.gap_m, "inside_share": surfaces.inside_share, **apart.result(), **facing.result(),
     }  # fmt: skip
+    hands = _Hands(motion, held.result(), carrying.result(), now, patients)
     at_work, work_m, could_be_m = _hand_measures(window, hands, surfaces, subject, other)
     for columns in (measures, at_work, work_m, could_be_m):
         for array in columns.values():
@@ -187,15 +195,17 @@ class _Hands:
 
     motion: BodyMotion
     held: Grips
+    carrying: np.ndarray
     now: slice
     patients: list[int]
 
-    def probes_m(self) -> dict[int, np.ndarray]:
-        """By patient, (T, 2 H + K, 3): all palms, then all tips. The patient's own palms are probes as well."""
-        palms_m = self.motion.palm_m[self.now]
-        palms_m = palms_m.reshape(len(palms_m), -1, 3)
-        probes = np.concatenate([palms_m, self.held.tip_m[self.now]], axis=1)
-        return dict.fromkeys(self.patients, probes) if probes.shape[1] else {}
+
+def _probes_m(window: SceneWindow, motion: BodyMotion, now: slice, patients: list[int]) -> dict[int, np.ndarray]:
+    """By patient, (T, 2 H + K, 3): all palms, then all tips. The patient's own palms are probes as well."""
+    palms_m = motion.palm_m[now]
+    tips_m = [window.tools[number].tips_m()[now, None] for number in sorted(window.tools)]
+    probes = np.concatenate([palms_m.reshape(len(palms_m), palms_m.shape[1] * 2, 3), *tips_m], axis=1)
+    return dict.fromkeys(patients, probes) if probes.shape[1] else {}
 
 
 def _hand_measures(
@@ -203,12 +213,27 @@ def _hand_measures(
 ) -> tuple[Columns, Columns, Columns]:
     """Measures by name, then by action: where the tool in hand works, and where any tool for it could at best."""
     shape = surfaces.gap_m.shape
-    at_things = ("palm_m", "slip_m_s", "others_m", "rest_m", "thing_m_s")
-    names = (*at_things, "free_hand_m", "free_hands_m", "stir_m_s", "astray_m", "help_m")
-    found: dict[str, np.ndarray] = {name: np.full(shape, np.nan) for name in names}
-    motion, held = hands.motion, hands.held.at(hands.now)
-    if not len(motion.numbers):
+    names = (*AT_THINGS, "free_hand_m", "free_hands_m", "stir_m_s", "astray_m", "help_m")
+    found: Columns = {name: np.full(shape, np.nan) for name in names}
+    if not len(hands.motion.numbers):
         return found, {}, {}
+    work_m, could_be_m = ({action: np.full(shape, np.nan) for action in WORK_TOOLS} for _ in range(2))
+
+    def fill(first: int, last: int) -> None:
+        own = replace(hands, now=slice(hands.now.start + first, hands.now.start + last))
+        parts = ({name: array[first:last] for name, array in each.items()} for each in (found, work_m, could_be_m))
+        _fill_hand_measures(window, own, surfaces.between(first, last), subject, other, *parts)
+
+    in_ranges(fill, shape[0], size=max(-(-shape[0] // num_usable_threads()), FEWEST_INSTANTS))
+    return found, work_m, could_be_m
+
+
+def _fill_hand_measures(
+    window: SceneWindow, hands: _Hands, surfaces: SurfaceMeasures, subject: np.ndarray, other: np.ndarray,
+    found: Columns, work_m: Columns, could_be_m: Columns,
+) -> None:  # fmt: skip
+    """Writes the measures at the instants of `hands` and `surfaces`, each of which is measured by itself."""
+    motion, held = hands.motion, hands.held.at(hands.now)
     targets = [*hands.patients, *window.boxes]
     palm_gap_m, tip_gap_m = _target_distances(window, hands, surfaces, targets)
     rest_m = _rest_m(window, held, surfaces, subject, other, tuple(window.boxes))
@@ -218,8 +243,7 @@ def _hand_measures(
     labels = [window.entities[number].label for number in held.numbers.tolist()]
     by_tool = tools_at_work(in_hand, least(tip_gap_m[..., : len(hands.patients)]), held, labels)
     armed = armed_hands(held, support_m) | by_tool.any(axis=-1, keepdims=True)
-    boxes_m = window.center_m[:, hands.patients], window.extent_m[:, hands.patients]
-    armed |= carrying_hands(motion, *boxes_m, window.step_s)[hands.now]
+    armed |= hands.carrying[hands.now]
     work = work_distances_m(in_hand, tip_gap_m, held, labels, len(hands.patients))
     free = free_hands(palm_gap_m, armed, stir_m_s, len(hands.patients))
     to_patient_m = least(palm_gap_m[..., : len(hands.patients)])
@@ -232,7 +256,6 @@ def _hand_measures(
         for numbers in (motion.numbers.tolist(), held.numbers.tolist(), targets)
     )
     tools_m = nearest_tools_m(tip_gap_m, window.observed[hands.now][:, held.numbers], labels)
-    work_m, could_be_m = ({action: np.full(shape, np.nan) for action in work} for _ in range(2))
     for column, (a, b) in enumerate(zip(subject.tolist(), other.tolist(), strict=True)):
         if a not in person:
             continue
@@ -240,7 +263,7 @@ def _hand_measures(
         if b in thing:
             k = thing[b]
             told = (palm_m[:, h, k], slip_m_s[:, h, k], others_m[:, h, k], support_m[:, k], held.thing_m_s[:, k])
-            for name, array in zip(at_things, told, strict=True):
+            for name, array in zip(AT_THINGS, told, strict=True):
                 found[name][:, column] = array
         if b in target:
             place = (slice(None), h, target[b])
@@ -253,7 +276,6 @@ def _hand_measures(
                 could_be_m[action][:, column] = tools_m[action][:, target[b]]
         if b in person:
             found["help_m"][:, column] = helping[:, h, person[b]]
-    return found, work_m, could_be_m
 
 
 def _target_distances(

@@ -37,6 +37,11 @@ class SurfaceMeasures:
     inside_share: np.ndarray
     probe_m: Mapping[int, np.ndarray]
 
+    def between(self, first: int, last: int) -> SurfaceMeasures:
+        """Those of the measured instants number `first` up to and without `last`."""
+        probe_m = {index: distance_m[first:last] for index, distance_m in self.probe_m.items()}
+        return SurfaceMeasures(self.gap_m[first:last], self.inside_share[first:last], probe_m)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Boxes:
