@@ -16,6 +16,8 @@ from .surface_model import SYSTEMATIC_S, SurfaceFit, SurfaceModel
 MOST_PASSES, SETTLED_S = 5, 0.0003
 #: Content tells the steps of a beat apart when so many deviations are less than half a step.
 SURE_SIGMAS = 3.0
+#: Share of the usual time between two frames that at least lies between any two; delays are searched on a coarse grid.
+LEAST_STEP = 0.5
 
 
 def fit_surfaces(
@@ -42,11 +44,23 @@ def fit_surfaces(
         model = SurfaceModel.of(replace(model.delays, profiles=profiles))
         model.put_together()
     model.find_offsets()
-    while model.find_jump(silences_s):
+    earliest_s = {name: {at_s: _earliest_s(views[name].time_s, at_s) for at_s in of} for name, of in silences_s.items()}
+    while model.find_jump(earliest_s):
         model.find_offsets()
     model.find_rates()
     fit = model.refined()
     return None if fit is None else _settled(fit, views, _beats(fit, views, silences_s), progress)
+
+
+def _earliest_s(time_s: np.ndarray, at_s: float) -> float:
+    """How much earlier frames may be from a break on, below 0: exposures do not overlap.
+
+    Args:
+        time_s: (k,) increasing times of a camera's frames, as they were thought.
+        at_s: a time within the break.
+    """
+    after = int(np.clip(np.searchsorted(time_s, at_s), 1, len(time_s) - 1))
+    return LEAST_STEP * float(np.median(np.diff(time_s))) - float(time_s[after] - time_s[after - 1])
 
 
 def _settled(

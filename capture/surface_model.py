@@ -133,12 +133,18 @@ class SurfaceModel:
             self.values[camera] += self.delays.look.lags_s[lag]
             self.values[len(self.names) + camera] += RATES_PPM[rate]
 
-    def find_jump(self, silences_s: Mapping[str, Mapping[float, bool]]) -> bool:
-        """Take in the jump that lets most more go together, if any stands out; whether one did."""
+    def find_jump(self, earliest_s: Mapping[str, Mapping[float, float]]) -> bool:
+        """Take in the jump that lets most more go together, if any stands out; whether one did.
+
+        Args:
+            earliest_s: by camera and common time at which its clock may have jumped, how much earlier its frames may be
+                from then on (below 0): any earlier, and they would come before those that came before. Where nothing
+                moves between two silences, no more than that says at which of them the clock jumped.
+        """
         best = None
         for camera, name in enumerate(self.names):
             alike = self._alike(camera)
-            for at_s in silences_s.get(name, ()):
+            for at_s, least_s in earliest_s.get(name, {}).items():
                 if (camera, at_s) in self.jumps:
                     continue
                 before, after = (
@@ -146,7 +152,11 @@ class SurfaceModel:
                     alike[self.seconds > at_s + 0.5].sum(axis=0),
                 )
                 (first_s, high), (then_s, higher) = (_peak(part, self.delays.look.lags_s) for part in (before, after))
-                if min(high, higher) < PEAK_SIGMAS or abs(then_s - first_s) < LEAST_JUMP_S:
+                if (
+                    min(high, higher) < PEAK_SIGMAS
+                    or abs(then_s - first_s) < LEAST_JUMP_S
+                    or then_s - first_s < least_s
+                ):
                     continue
                 tops = [float(gaussian_filter1d(part, SMOOTH_LAGS).max()) for part in (before, after, before + after)]
                 gain = tops[0] + tops[1] - tops[2]

@@ -4,6 +4,8 @@ A pixel of 7 cm at 3 m and balls at 0.5 m/s: a point is late by up to 70 ms, and
 of points agree to TOLERANCE_S.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ortwin.capture.camera import Camera, Intrinsics
@@ -39,14 +41,14 @@ def depth_m(camera, centers_m, rng):
     return (image + rng.normal(0, NOISE_M, image.shape)).astype(np.float32)
 
 
-def filmed(seed, late_s):
+def filmed(seed, late_s, lost=lambda _name, stamp_s: stamp_s < 0):
     """By camera its view; `late_s` gives, by camera, how much later its frames are than their stamps say."""
     rng, where, views = np.random.default_rng([seed, 1]), paths(seed), {}
     for name, eye_m in EYES_M.items():
         pose = look_at(np.array(eye_m), np.array([0.0, 0.0, 1.0]))
         camera = Camera(name, LENS, LENS, SE3.identity(), world_from_camera=pose)
         stamp_s = np.arange(rng.uniform(0, STEP_S), SECONDS, STEP_S)
-        stamp_s = stamp_s[rng.random(len(stamp_s)) > 0.05]
+        stamp_s = stamp_s[(rng.random(len(stamp_s)) > 0.05) & ~lost(name, stamp_s)]
         true_s = stamp_s + late_s(name, stamp_s)
         images = [depth_m(camera, where(time_s), rng) for time_s in true_s.tolist()]
         views[name] = DepthView(camera, stamp_s, images.__getitem__)
@@ -69,15 +71,36 @@ def test_offsets_and_rates_are_within_what_is_claimed(seed):
 
 
 def test_a_jump_is_told_from_silences_in_which_nothing_jumped():
-    views = filmed(3, lambda name, t: -0.5 * ((name == "cam_2") & (t > 22.0)) + 0.05 * (name == "cam_3"))
-    silences_s = {"cam_1": (12.0, 31.0), "cam_2": (9.0, 22.0, 33.0), "cam_3": (21.0,)}
+    views = filmed(3, lambda name, t: -0.5 * ((name == "cam_2") & (t > 22.0)) + 0.05 * (name == "cam_3"), skipped)
+    silences_s = {"cam_1": (12.0, 31.0), "cam_2": (9.0, 22.25, 33.0), "cam_3": (21.0,)}
     silences_s = {name: dict.fromkeys(times, True) for name, times in silences_s.items()}
     fit = fit_surfaces(views, silences_s)
     assert fit is not None
-    assert [(name, at_s) for name, at_s, _ in fit.jumps] == [("cam_2", 22.0)]
+    assert [(name, at_s) for name, at_s, _ in fit.jumps] == [("cam_2", 22.25)]
     sigma_s = float(np.sqrt(fit.covariance[-1, -1]))
     assert sigma_s < COARSE.step_s
     assert abs(fit.jumps[0][2] + 0.5) < 4 * sigma_s
+
+
+@pytest.mark.parametrize("silences_s", [(18.1, 22.25), (18.1,)])
+def test_where_nothing_is_seen_to_move_a_jump_lies_where_the_frames_stay_in_order(silences_s):
+    """Between 18 s, where two frames are lost, and the jump at 22 s cam_2 sees nothing: content cannot tell which."""
+
+    def lost(name, stamp_s):
+        return skipped(name, stamp_s) | ((name == "cam_2") & (stamp_s > 18.0) & (stamp_s < 18.2))
+
+    views = filmed(3, lambda name, t: -0.5 * ((name == "cam_2") & (t > 22.0)), lost)
+    see, time_s = views["cam_2"].read, views["cam_2"].time_s
+    dark = (time_s > 17.5) & (time_s < 22.6)
+    views["cam_2"] = replace(views["cam_2"], read=lambda k: None if dark[k] else see(k))
+    fit = fit_surfaces(views, {"cam_2": dict.fromkeys(silences_s, True)})
+    assert fit is not None
+    assert [(name, at_s) for name, at_s, _ in fit.jumps] == [("cam_2", at_s) for at_s in silences_s if at_s > 20]
+
+
+def skipped(name, stamp_s):
+    """The stamps that the clock of cam_2 skips where it jumps by 0.5 s."""
+    return (name == "cam_2") & (stamp_s > 22.0) & (stamp_s <= 22.5)
 
 
 def test_cameras_that_see_other_scenes_are_not_linked():
